@@ -1,0 +1,45 @@
+"""What the debug overlay shows and a bug report holds. Never a ticket, token or key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui_chat.connection.status import ConnectionStatus
+from tui_chat.ticket.debug_info import TicketDebugInfo
+
+__all__ = ["ClientDebugInfo", "LogEntry"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One of the latest events.
+
+    Attributes:
+        at: epoch seconds by this machine's wall clock.
+        kind: a short fixed word: ``ticket``, ``socket``, ``session``, ``frame``, ``run``,
+            ``tool``, ``clock``, ``error``.
+        text: one clean line for people.
+    """
+
+    at: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientDebugInfo:
+    """A snapshot of everything worth knowing about a client.
+
+    Attributes:
+        connection: the connection's status.
+        ticket: the ticket's, None before the client was given credentials.
+        counters: how often things happened, by a fixed set of dotted names.
+        recent: the latest events, oldest first.
+        capabilities: the extensions the server announced for this session.
+    """
+
+    connection: ConnectionStatus
+    ticket: TicketDebugInfo | None
+    counters: dict[str, int]
+    recent: tuple[LogEntry, ...]
+    capabilities: tuple[str, ...] = ()

@@ -1,0 +1,297 @@
+"""Every failure the client library can report.
+
+Each error carries three things: a sentence for people (``str(error)``), a stable ``code`` for
+machines, and ``retryable``, which says whether trying the same thing again can help. The
+underlying exception, if any, is chained with ``raise ... from``. Classification happens by type,
+HTTP status and server code only, never by searching message text.
+
+Messages never contain a ticket, token or key; text that came from a server has been bounded and
+cleaned with :func:`tui_chat.text.one_line` before it gets here.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+__all__ = [
+    "AuthLoop",
+    "ClientClosed",
+    "ConfigurationError",
+    "ConnectionClosed",
+    "CredentialsRejected",
+    "DeliveryUnknown",
+    "HandshakeRejected",
+    "MessageRefused",
+    "NetworkError",
+    "NotConnected",
+    "OutboxFull",
+    "ProtocolError",
+    "RateLimited",
+    "RequestRejected",
+    "RequestTimeout",
+    "ServerError",
+    "SessionTimeout",
+    "TicketCleared",
+    "TicketRejected",
+    "TicketRejection",
+    "TicketUnusable",
+    "TransientError",
+    "TuiChatError",
+]
+
+TicketRejection = Literal["invalid", "expired", "used"]
+
+
+class TuiChatError(Exception):
+    """Base of all errors of this library.
+
+    Args:
+        message: one sentence for people: what happened, what it means, what to do.
+        code: overrides the class's machine-readable code, for instance with the server's own.
+    """
+
+    code: str = "ERROR"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class ConfigurationError(TuiChatError):
+    """A setting or argument cannot be used as given (a URL, a limit, a file)."""
+
+    code = "CONFIGURATION"
+
+
+# -- transient: trying again can help -------------------------------------------------------------
+
+
+class TransientError(TuiChatError):
+    """Something that may well work a moment later."""
+
+    code = "TRANSIENT"
+    retryable = True
+
+
+class NetworkError(TransientError):
+    """Nobody answered: name not resolved, refused, unreachable, reset, TLS failure."""
+
+    code = "NETWORK"
+
+
+class RequestTimeout(TransientError):
+    """The server was reached but did not finish answering in time."""
+
+    code = "TIMEOUT"
+
+
+class ServerError(TransientError):
+    """The server answered that it cannot serve the request right now (408, 425, 5xx).
+
+    Attributes:
+        status: the HTTP status, or None when the failure was reported inside a frame.
+        retry_after: seconds the server asked to wait, clamped; None if it did not ask.
+    """
+
+    code = "SERVER_ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class RateLimited(TransientError):
+    """Too many requests (429), by the server or by this client's own limits.
+
+    Attributes:
+        retry_after: seconds to wait, already clamped; None when the server gave no time.
+    """
+
+    code = "RATE_LIMITED"
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+# -- tickets and credentials ----------------------------------------------------------------------
+
+
+class RequestRejected(TuiChatError):
+    """The server understood the request and refuses it for good.
+
+    A 4xx that is not about credentials, or an answer of something that does not speak this API.
+
+    Attributes:
+        status: the HTTP status.
+    """
+
+    code = "REQUEST_REJECTED"
+
+    def __init__(self, message: str, *, status: int, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+
+
+class TicketRejected(TuiChatError):
+    """The server refused this ticket at the handshake; a different one may be accepted.
+
+    Attributes:
+        reason: ``"invalid"``, ``"expired"`` or ``"used"``.
+    """
+
+    code = "TICKET_REJECTED"
+    retryable = True
+
+    def __init__(
+        self, message: str, *, reason: TicketRejection = "invalid", code: str | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.reason: TicketRejection = reason
+
+
+class TicketUnusable(TuiChatError):
+    """A ticket arrived that cannot be used: expired, inside its safety buffer, or unreadable."""
+
+    code = "TICKET_UNUSABLE"
+    retryable = True
+
+
+class TicketCleared(TuiChatError):
+    """The ticket was cleared while it was being fetched; the result was thrown away."""
+
+    code = "TICKET_CLEARED"
+
+
+class CredentialsRejected(TuiChatError):
+    """The server does not accept the token or the server key; new ones are needed.
+
+    Attributes:
+        status: the HTTP status, or None when the refusal came in a frame.
+    """
+
+    code = "AUTH_INVALID"
+
+    def __init__(self, message: str, *, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+
+
+class AuthLoop(TuiChatError):
+    """Several fresh tickets in a row were refused; the circuit is open for a while.
+
+    Attributes:
+        retry_after: seconds until the next attempt is allowed.
+    """
+
+    code = "AUTH_LOOP"
+    retryable = True
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+# -- the connection -------------------------------------------------------------------------------
+
+
+class HandshakeRejected(TuiChatError):
+    """The WebSocket upgrade was answered with a status that is not about the ticket.
+
+    Attributes:
+        status: the HTTP status.
+    """
+
+    code = "HANDSHAKE_REJECTED"
+    retryable = True
+
+    def __init__(self, message: str, *, status: int, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+
+
+class SessionTimeout(TransientError):
+    """The socket opened but the session did not become ready in time."""
+
+    code = "SESSION_TIMEOUT"
+
+
+class ProtocolError(TransientError):
+    """The other side broke the WebSocket or HTTP protocol."""
+
+    code = "PROTOCOL"
+
+
+class ConnectionClosed(TransientError):
+    """The connection ended.
+
+    Attributes:
+        close_code: the WebSocket close code (RFC 6455 section 7.4); 1006 without a close frame.
+        reason: the close reason, cleaned and bounded.
+        initiator: ``"server"``, ``"client"`` or ``"network"``.
+    """
+
+    code = "CONNECTION_CLOSED"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        close_code: int,
+        reason: str = "",
+        initiator: Literal["server", "client", "network"] = "network",
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.close_code = close_code
+        self.reason = reason
+        self.initiator: Literal["server", "client", "network"] = initiator
+
+
+class ClientClosed(TuiChatError):
+    """The client was disconnected for good; make a new one, or call ``on_init`` again."""
+
+    code = "CLIENT_CLOSED"
+
+
+# -- messages -------------------------------------------------------------------------------------
+
+
+class MessageRefused(TuiChatError):
+    """A message was not accepted and has not been sent; the caller still has it."""
+
+    code = "MESSAGE_REFUSED"
+
+
+class NotConnected(MessageRefused):
+    """There is no ready session to send on; nothing was sent."""
+
+    code = "NOT_CONNECTED"
+    retryable = True
+
+
+class OutboxFull(MessageRefused):
+    """No further message can be queued; nothing was sent."""
+
+    code = "OUTBOX_FULL"
+    retryable = True
+
+
+class DeliveryUnknown(TuiChatError):
+    """The connection was lost before the server confirmed a message that had been written."""
+
+    code = "DELIVERY_UNKNOWN"

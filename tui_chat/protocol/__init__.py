@@ -1,0 +1,1 @@
+"""What crosses the wire: frames, HTTP bodies, URLs and times, and the codec for them."""
