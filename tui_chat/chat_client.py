@@ -1,0 +1,444 @@
+"""WebSocketChatClient: orchestrates tickets, connection, conversation and tools, and only that."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Final, NotRequired, Required, Self, TypedDict, Unpack
+
+import httpx
+from msgspec import UNSET
+
+from tui_chat import __version__
+from tui_chat.clock import Clock, SystemClock
+from tui_chat.connection.manager import ReconnectCause, WebSocketManager
+from tui_chat.connection.status import ConnectionStatus
+from tui_chat.conversation.model import Message
+from tui_chat.debug_info import ClientDebugInfo
+from tui_chat.dialogue import Dialogue
+from tui_chat.errors import (
+    ClientClosed,
+    ConfigurationError,
+    ConnectionClosed,
+    DeliveryUnknown,
+    MessageRefused,
+    NotConnected,
+    TuiChatError,
+)
+from tui_chat.event_stream import EventStream
+from tui_chat.events import ChatEvent, ConnectionChanged, TicketChanged
+from tui_chat.network import resolve_network
+from tui_chat.protocol.client_frames import ChatMessage, ClientFrame, StopRun
+from tui_chat.protocol.urls import ServerUrl
+from tui_chat.secret import Secret
+from tui_chat.telemetry import Telemetry
+from tui_chat.ticket import AuthData, TicketManager, TicketManagerConfig, TicketSource
+from tui_chat.ticket.events import TicketEvent, TicketView
+from tui_chat.tools import ClientTool
+
+__all__ = ["ClientOptions", "WebSocketChatClient"]
+
+USER_AGENT: Final = f"tui-chat/{__version__}"
+
+
+class ClientOptions(TypedDict, total=False):
+    """What a client is started with.
+
+    Attributes:
+        chat_server_url: the server; ``ws``, ``wss``, ``http`` and ``https`` all work.
+        user_mp_auth_token: the user's token.
+        chat_server_key: which application is calling.
+        user_id: sent only to servers of the older generation.
+        entity_id: whom the user acts for.
+        entity_type: ``BRAND``, ``ACCOUNT`` or ``USER``.
+        provider_res_id: the thread to go on with; by default the server opens one.
+        tools: functions the server may call.
+        context_helpers: context for the server, such as ``{"locale": "en"}``.
+        ticket_config: how tickets are fetched and renewed.
+        allow_plaintext: permits ``http`` and ``ws`` to another machine.
+    """
+
+    chat_server_url: Required[str]
+    user_mp_auth_token: Required[str | Secret]
+    chat_server_key: Required[str | Secret]
+    user_id: NotRequired[str | None]
+    entity_id: NotRequired[str | None]
+    entity_type: NotRequired[str | None]
+    provider_res_id: NotRequired[str | None]
+    tools: NotRequired[Iterable[ClientTool]]
+    context_helpers: NotRequired[Mapping[str, Any] | None]
+    ticket_config: NotRequired[TicketManagerConfig | None]
+    allow_plaintext: NotRequired[bool]
+
+
+@dataclass(slots=True)
+class _Running:
+    """What exists between a start and the disconnect that ends it."""
+
+    tickets: TicketManager
+    connection: WebSocketManager
+    unsubscribe: Callable[[], None]
+
+
+class WebSocketChatClient:
+    """A chat session that stays up.
+
+    ::
+
+        client = WebSocketChatClient()
+        await client.on_init(
+            chat_server_url="https://chat.example.com",
+            user_mp_auth_token=token,
+            chat_server_key=key,
+        )
+        await client.on_trigger_message("hello")
+        async for event in client.events():
+            ...
+        await client.disconnect()
+
+    ``async with WebSocketChatClient(chat_server_url=..., ...) as client`` does the first and the
+    last for you. All methods belong to the event loop in which the client was started.
+
+    Args:
+        clock: the three clocks; the system's by default.
+        rng: the source of jitter.
+        http_client: used for HTTP requests and not closed; by default the client makes its own.
+        ssl_context: for HTTP and WebSocket alike; by default the system's trust store.
+        source: where tickets come from, for servers with another ticket API.
+        options: :class:`ClientOptions`, for use as an async context manager.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        source: TicketSource | None = None,
+        **options: Any,
+    ) -> None:
+        self._clock: Clock = clock or SystemClock()
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._http_client = http_client
+        self._ssl_context = ssl_context
+        self._source = source
+        self._options = options
+        self._running: _Running | None = None
+        self._last_status = ConnectionStatus()
+        self._telemetry = Telemetry(self._clock)
+        self._events = EventStream()
+        self._dialogue = Dialogue(
+            self,
+            send=self._send,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            events=self._events,
+        )
+
+    def __repr__(self) -> str:
+        status = self.get_connection_status()
+        return f"WebSocketChatClient({status.server!r}, {status.state.value!r})"
+
+    # -- life -----------------------------------------------------------------------------------
+
+    async def on_init(self, **options: Unpack[ClientOptions]) -> None:
+        """Connect, and return when the first session is ready.
+
+        Args:
+            options: see :class:`ClientOptions`.
+
+        Raises:
+            ConfigurationError: if an option cannot be used, or the client is started already.
+            TuiChatError: why the first session could not be made. Nothing goes on behind it.
+        """
+        running = self._begin(options, keep_trying=False)
+        try:
+            await running.connection.wait_ready()
+        except BaseException:
+            await self._end(running)
+            raise
+
+    def start(self, **options: Unpack[ClientOptions]) -> None:
+        """Connect in the background and keep trying; :meth:`events` tells how it goes.
+
+        Args:
+            options: see :class:`ClientOptions`.
+
+        Raises:
+            ConfigurationError: if an option cannot be used, or the client is started already.
+        """
+        self._begin(options, keep_trying=True)
+
+    def _begin(self, options: ClientOptions, *, keep_trying: bool) -> _Running:
+        if self._running is not None:
+            raise ConfigurationError(
+                "This client is started already. Call disconnect() first.", code="ALREADY_STARTED"
+            )
+        server = ServerUrl.parse(options["chat_server_url"])
+        plaintext = options.get("allow_plaintext", False)
+        network = resolve_network(server, ssl_context=self._ssl_context, allow_plaintext=plaintext)
+        thread = options.get("provider_res_id")
+        auth = AuthData(
+            options["user_mp_auth_token"],
+            options["chat_server_key"],
+            options.get("user_id"),
+            options.get("entity_id"),
+            options.get("entity_type"),
+            thread,
+        )
+        tickets = TicketManager(
+            auth,
+            server,
+            options.get("ticket_config"),
+            source=self._source,
+            clock=self._clock,
+            rng=self._rng,
+            http_client=self._http_client,
+            ssl_context=network.ssl_context,
+            proxy=network.proxy,
+            allow_plaintext=plaintext,
+        )
+        connection = WebSocketManager(
+            server,
+            tickets,
+            network=network,
+            hooks=self._dialogue,
+            clock=self._clock,
+            rng=self._rng,
+            telemetry=self._telemetry,
+            user_agent=USER_AGENT,
+        )
+        if thread is not None:
+            self._dialogue.conversation.thread_id = thread
+        self._running = _Running(tickets, connection, tickets.subscribe(self._ticket_changed))
+        self._dialogue.offer_tools(options.get("tools", ()))
+        if (context := options.get("context_helpers")) is not None:
+            self._dialogue.merge_context(context)
+        self._events.open()
+        tickets.start_proactive_renewal(self.handle_ticket_renewed)
+        connection.start(keep_trying=keep_trying)
+        return self._running
+
+    async def disconnect(self) -> None:
+        """End the connection for good and forget the ticket. Idempotent.
+
+        Nothing connects and nothing is fetched afterwards until :meth:`on_init` or :meth:`start`
+        is called again. Takes at most about a second.
+        """
+        if self._running is not None:
+            await self._end(self._running)
+
+    async def _end(self, running: _Running) -> None:
+        if self._running is not running:
+            return  # somebody else ended it meanwhile
+        self._running = None
+        running.tickets.clear()  # also stops the renewal: nothing is fetched from here on
+        try:
+            await running.connection.close()
+            await self._dialogue.close()
+        finally:
+            running.unsubscribe()
+            await running.tickets.aclose()
+        self._last_status = replace(
+            running.connection.status, has_valid_ticket=False, ticket_expires_in=None
+        )
+        self._events.publish(ConnectionChanged(self._last_status))
+        self._events.close()
+
+    async def __aenter__(self) -> Self:
+        await self.on_init(**self._options)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.disconnect()
+
+    async def reconnect(self) -> None:
+        """Replace the connection, or cut the waiting for one short; return when it is ready.
+
+        An attempt that is under way is joined. Where the server asked to wait, or an open circuit
+        imposes it, the first call keeps waiting and a second one insists.
+
+        Raises:
+            ClientClosed: if the client is not started, or is disconnected meanwhile.
+            TuiChatError: why the connection has failed for good.
+        """
+        connection = self._started().connection
+        connection.reconnect_now("user")
+        await connection.wait_ready()
+
+    async def refresh_ticket_and_reconnect(self) -> None:
+        """Fetch a fresh ticket, then reconnect with it; return when the session is ready.
+
+        Raises:
+            ClientClosed: if the client is not started, or is disconnected meanwhile.
+            TuiChatError: why there is no ticket, or why the connection has failed for good.
+        """
+        await self._started().tickets.refresh_ticket()
+        await self.reconnect()
+
+    def reconnect_now(self, cause: ReconnectCause = "user") -> bool:
+        """Like :meth:`reconnect` without waiting; see :meth:`WebSocketManager.reconnect_now`."""
+        running = self._running
+        return running is not None and running.connection.reconnect_now(cause)
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def get_connection_status(self) -> ConnectionStatus:
+        """Return a snapshot of the connection; ``ticket_expires_in`` is in milliseconds."""
+        return self._last_status if self._running is None else self._running.connection.status
+
+    def is_ticket_valid(self) -> bool:
+        """Say whether a handshake could start without asking for a ticket."""
+        return self._running is not None and self._running.tickets.is_valid()
+
+    def events(self) -> AsyncIterator[ChatEvent]:
+        """Return an iterator over what happens from this call on, until :meth:`disconnect`.
+
+        Any number of readers may exist. One that falls behind gets ``Lagged(count)`` in place of
+        the events it missed, and finds the present state in :meth:`snapshot` and
+        :meth:`get_connection_status`.
+        """
+        return self._events.read()
+
+    def snapshot(self) -> tuple[Message, ...]:
+        """Return copies of all messages, oldest first."""
+        return self._dialogue.snapshot()
+
+    @property
+    def thread_id(self) -> str | None:
+        """The server's name for the thread, None before it said so."""
+        return self._dialogue.conversation.thread_id
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on: a reply is being made."""
+        return self._dialogue.conversation.running
+
+    def get_debug_info(self) -> ClientDebugInfo:
+        """Return everything worth knowing for finding out what is wrong, without any secret."""
+        running = self._running
+        return ClientDebugInfo(
+            connection=self.get_connection_status(),
+            ticket=None if running is None else running.tickets.get_debug_info(),
+            counters=self._telemetry.counters,
+            recent=self._telemetry.recent,
+            capabilities=tuple(sorted(self._dialogue.capabilities)),
+        )
+
+    # -- talking --------------------------------------------------------------------------------
+
+    async def on_trigger_message(
+        self, message: str, media: Sequence[str] = (), provider_res_id: str | None = None
+    ) -> None:
+        """Send a message of the user; return when it is written to the connection.
+
+        Args:
+            message: the text.
+            media: URLs of uploads that go with it.
+            provider_res_id: the thread, by default the conversation's.
+
+        Raises:
+            ClientClosed: if the client is not started.
+            MessageRefused: if the message was not accepted: there is no session right now
+                (:class:`~tui_chat.errors.NotConnected`, and an attempt to connect begins at once),
+                a reply is still being made, or it is empty or too large. Nothing was sent.
+            DeliveryUnknown: if the connection was lost while the message was being written. It
+                stands in the conversation, marked; nothing is sent again by itself.
+        """
+        connection = self._started().connection
+        if not message.strip() and not media:
+            raise MessageRefused("The message is empty.", code="EMPTY")
+        if not connection.ready:
+            connection.reconnect_now("message")
+            raise NotConnected("Not connected, so the message was not sent.")
+        if self.running:
+            raise MessageRefused(
+                "A reply is still being made; the message was not sent. Wait for it or stop it.",
+                code="RUN_IN_PROGRESS",
+            )
+        thread = provider_res_id or self.thread_id
+        written = connection.send(
+            ChatMessage(
+                content=message,
+                media=list(media),
+                providerResId=UNSET if thread is None else thread,
+            )
+        )
+        self._dialogue.user_sent(message)
+        self._telemetry.count("messages.sent")
+        try:
+            await written
+        except ConnectionClosed as error:
+            raise DeliveryUnknown(
+                "The connection was lost while the message was being sent, so nobody knows whether "
+                "it arrived. It is marked in the conversation."
+            ) from error
+
+    async def stop_run(self) -> None:
+        """Ask the server to end the run that is going on; nothing happens if none is.
+
+        Raises:
+            NotConnected: if there is no session to ask on.
+        """
+        if self.running and (thread := self.thread_id) is not None:
+            await self._started().connection.send(StopRun(thread))
+
+    async def add_client_tools(self, tools: Iterable[ClientTool]) -> None:
+        """Offer more tools; a name that is known already is replaced, never sent twice."""
+        self._dialogue.offer_tools(tools)
+
+    async def update_context_helpers(self, context_helpers: Mapping[str, Any]) -> None:
+        """Merge ``context_helpers`` into the context and tell the server the whole of it."""
+        self._dialogue.merge_context(context_helpers)
+
+    async def update_entity_id(self, entity_id: str | None, entity_type: str | None = None) -> None:
+        """Act for another entity: the next ticket is asked for it, the open session stays.
+
+        Raises:
+            ClientClosed: if the client is not started.
+        """
+        self._started().tickets.update_auth_data(entity_id=entity_id, entity_type=entity_type)
+
+    # -- what the parts report ------------------------------------------------------------------
+
+    def handle_ticket_renewed(self, ticket: TicketView) -> None:
+        """A fresh ticket is kept for the next handshake; the open socket is not touched."""
+        self._telemetry.note("ticket", f"number {ticket.serial}, good for {ticket.lifetime:.0f} s")
+
+    def handle_authentication_failure(self, error: TuiChatError) -> None:
+        """The credentials are no good: no renewal until a session is ready again."""
+        self._telemetry.note("ticket", str(error))
+        if self._running is not None:
+            self._running.tickets.stop_proactive_renewal()
+
+    def handle_connection_open(self) -> None:
+        """A session is ready: keep a fresh ticket for the one after it."""
+        if self._running is not None:
+            self._running.tickets.start_proactive_renewal(self.handle_ticket_renewed)
+
+    def thread_named(self, provider_res_id: str) -> None:
+        """The server has named the thread."""
+        self._telemetry.note("run", f"thread {provider_res_id}")
+
+    def _ticket_changed(self, event: TicketEvent) -> None:
+        self._telemetry.count(f"ticket.{type(event).__name__}")
+        self._events.publish(TicketChanged(event))
+
+    def _started(self) -> _Running:
+        if self._running is None:
+            raise ClientClosed("The client is not started, or was disconnected.")
+        return self._running
+
+    def _send(self, frame: ClientFrame) -> object:
+        if self._running is None:
+            raise NotConnected("The client is not started.")
+        return self._running.connection.send(frame)

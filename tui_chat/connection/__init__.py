@@ -1,0 +1,1 @@
+"""One WebSocket at a time: dialling, session, liveness, backoff, and the loop around them."""

@@ -1,0 +1,1 @@
+"""Messages as data, and the reducer that folds wire events into them."""

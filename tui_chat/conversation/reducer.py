@@ -1,0 +1,267 @@
+"""The only place that knows what a wire event means for a conversation.
+
+Every function here is pure: it looks at the conversation and returns the changes, oldest first;
+:meth:`Conversation.apply` carries them out. Times are passed in, epoch seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from tui_chat.conversation.model import (
+    Change,
+    Conversation,
+    Message,
+    MessageAdded,
+    MessageFinished,
+    MessageKind,
+    MessageState,
+    Persisted,
+    RunChanged,
+    TextAppended,
+    ThreadChanged,
+    ToolCall,
+    ToolUpdated,
+)
+from tui_chat.protocol.codec import error_text
+from tui_chat.protocol.server_frames import (
+    ChatError,
+    ChatEventData,
+    ChatEventFrame,
+    ChatFinished,
+    ErrorFrame,
+    MessagesPersisted,
+    ServerFrame,
+    ThreadCreated,
+    ToolCallRequest,
+)
+from tui_chat.text import one_line
+
+__all__ = ["interrupt", "reduce", "tool_answered", "user_sent"]
+
+DEFAULT_BLOCK: Final = "reasoning"
+"""What a reasoning block without an id is called (the protocol's rule)."""
+
+_TOOL_EVENTS: Final = frozenset({"provider-event", "latitude-event"})
+
+
+def reduce(conversation: Conversation, frame: ServerFrame, now: float) -> list[Change]:
+    """Return what a frame from the server changes; nothing for frames that are not about it."""
+    match frame:
+        case ChatEventFrame():
+            return _chat_event(conversation, frame, now)
+        case ChatFinished():
+            return _end_run(conversation, MessageState.COMPLETE, now)
+        case ChatError():
+            ended = _end_run(conversation, MessageState.INTERRUPTED, now)
+            return [*ended, _error(conversation.next_id, frame, now)]
+        case ErrorFrame():
+            return [_error(conversation.next_id, frame, now)]
+        case ThreadCreated():
+            return [*_confirm(conversation, now), ThreadChanged(frame.data.providerResId)]
+        case MessagesPersisted():
+            last = conversation.next_id - 1
+            return [*_confirm(conversation, now), Persisted(last)]
+        case ToolCallRequest():
+            return _client_tool(conversation, frame, now)
+        case _:
+            return []
+
+
+def user_sent(conversation: Conversation, text: str, now: float) -> list[Change]:
+    """Return what sending a message of the user changes."""
+    message = Message(
+        conversation.next_id, MessageKind.USER, now, [text], state=MessageState.STREAMING
+    )
+    return [MessageAdded(message), RunChanged(True)]
+
+
+def tool_answered(
+    conversation: Conversation, call_id: str, now: float, *, result: Any = None, error: str | None
+) -> list[Change]:
+    """Return what the end of a client tool changes."""
+    message = conversation.call(call_id)
+    if message is None or message.tool is None:
+        return []
+    tool = ToolCall(
+        call_id, message.tool.name, message.tool.side, message.tool.arguments, result, error
+    )
+    state = MessageState.COMPLETE if error is None else MessageState.FAILED
+    return [ToolUpdated(message.id, tool, state, now)]
+
+
+def interrupt(conversation: Conversation, now: float) -> list[Change]:
+    """Return what the loss of the connection changes: whatever was going on is marked.
+
+    Client tools go on; their answer is sent on the next session.
+    """
+    changes: list[Change] = [
+        MessageFinished(message.id, MessageState.INTERRUPTED, now)
+        for message in conversation.streaming
+        if message.tool is None or message.tool.side == "server"
+    ]
+    if conversation.running:
+        changes.append(RunChanged(False))
+    return changes
+
+
+def _chat_event(conversation: Conversation, frame: ChatEventFrame, now: float) -> list[Change]:
+    data, kind = frame.data, frame.data.type
+    if frame.event == "content-delta":
+        return _text(conversation, data.delta, now)
+    if frame.event not in _TOOL_EVENTS:
+        return []
+    match kind:
+        case "text-delta":
+            return _text(conversation, data.textDelta, now)
+        case "reasoning-start":
+            return _reasoning(conversation, data, "", now)
+        case "reasoning-delta":
+            return _reasoning(conversation, data, data.text if data.text is not UNSET else "", now)
+        case "reasoning-end":
+            block = _open_block(conversation, _block_id(data))
+            return [MessageFinished(block.id, MessageState.COMPLETE, now)] if block else []
+        case "tool-call":
+            return _server_tool(conversation, data, now)
+        case "tool-result":
+            return _server_result(conversation, data, now)
+        case _:
+            return []
+
+
+def _text(conversation: Conversation, text: Any, now: float) -> list[Change]:
+    if not text:  # absent or empty
+        return []
+    if (open_text := conversation.open_text) is not None:
+        return [TextAppended(open_text, text)]
+    message = Message(
+        conversation.next_id, MessageKind.ASSISTANT, now, [text], state=MessageState.STREAMING
+    )
+    return [*_begin(conversation, now), MessageAdded(message)]
+
+
+def _reasoning(
+    conversation: Conversation, data: ChatEventData, text: str, now: float
+) -> list[Change]:
+    block_id = _block_id(data)
+    if (block := _open_block(conversation, block_id)) is not None:
+        return [TextAppended(block.id, text)] if text else []
+    message = Message(
+        conversation.next_id,
+        MessageKind.REASONING,
+        now,
+        [text] if text else [],
+        state=MessageState.STREAMING,
+        block=block_id,
+    )
+    return [*_begin(conversation, now), *_end_text(conversation, now), MessageAdded(message)]
+
+
+def _server_tool(conversation: Conversation, data: ChatEventData, now: float) -> list[Change]:
+    call_id, name = _call(data)
+    arguments = None if data.args is UNSET else data.args
+    known = conversation.call(call_id) if call_id else None
+    if known is not None and known.tool is not None:
+        if known.state is not MessageState.STREAMING:
+            return []
+        tool = ToolCall(call_id, known.tool.name, known.tool.side, arguments)
+        return [ToolUpdated(known.id, tool, MessageState.STREAMING, now)]
+    tool = ToolCall(call_id, name, "server", arguments)
+    return _add_tool(conversation, tool, MessageState.STREAMING, now)
+
+
+def _server_result(conversation: Conversation, data: ChatEventData, now: float) -> list[Change]:
+    call_id, name = _call(data)
+    result = None if data.result is UNSET else data.result
+    known = conversation.call(call_id) if call_id else None
+    if known is not None and known.tool is not None:
+        # Servers of this family may report one result under both events.
+        if known.state is not MessageState.STREAMING:
+            return []
+        tool = ToolCall(call_id, known.tool.name, known.tool.side, known.tool.arguments, result)
+        return [ToolUpdated(known.id, tool, MessageState.COMPLETE, now)]
+    tool = ToolCall(call_id, name, "server", None, result)
+    return _add_tool(conversation, tool, MessageState.COMPLETE, now)
+
+
+def _client_tool(conversation: Conversation, frame: ToolCallRequest, now: float) -> list[Change]:
+    if conversation.call(frame.callId) is not None:
+        return []
+    arguments = None if frame.parameters is UNSET else frame.parameters
+    tool = ToolCall(frame.callId, one_line(frame.toolName, 100), "client", arguments)
+    return _add_tool(conversation, tool, MessageState.STREAMING, now)
+
+
+def _add_tool(
+    conversation: Conversation, tool: ToolCall, state: MessageState, now: float
+) -> list[Change]:
+    finished = None if state is MessageState.STREAMING else now
+    message = Message(
+        conversation.next_id, MessageKind.TOOL, now, state=state, finished=finished, tool=tool
+    )
+    return [*_begin(conversation, now), *_end_text(conversation, now), MessageAdded(message)]
+
+
+def _error(message_id: int, frame: ChatError | ErrorFrame, now: float) -> Change:
+    code = ""
+    if frame.data and frame.data.errorCode is not UNSET:
+        code = one_line(frame.data.errorCode, 64)
+    text = error_text(frame.error) or "The server reported an error without saying which."
+    return MessageAdded(
+        Message(message_id, MessageKind.ERROR, now, [text], finished=now, code=code)
+    )
+
+
+def _begin(conversation: Conversation, now: float) -> Iterable[Change]:
+    """The server works: what the user sent has arrived, and a run is going on."""
+    yield from _confirm(conversation, now)
+    if not conversation.running:
+        yield RunChanged(True)
+
+
+def _confirm(conversation: Conversation, now: float) -> Iterable[Change]:
+    for message in conversation.streaming:
+        if message.kind is MessageKind.USER:
+            yield MessageFinished(message.id, MessageState.COMPLETE, now)
+
+
+def _end_text(conversation: Conversation, now: float) -> Iterable[Change]:
+    """A reasoning or tool event ends the text before it."""
+    if (open_text := conversation.open_text) is not None:
+        yield MessageFinished(open_text, MessageState.COMPLETE, now)
+
+
+def _end_run(conversation: Conversation, state: MessageState, now: float) -> list[Change]:
+    """Finish whatever the run left open; client tools still owe the server an answer."""
+    changes: list[Change] = []
+    for message in conversation.streaming:
+        if message.tool is not None and message.tool.side == "client":
+            continue
+        arrived = message.kind is MessageKind.USER
+        changes.append(
+            MessageFinished(message.id, MessageState.COMPLETE if arrived else state, now)
+        )
+    if conversation.running:
+        changes.append(RunChanged(False))
+    return changes
+
+
+def _open_block(conversation: Conversation, block_id: str) -> Message | None:
+    for message in conversation.streaming:
+        if message.kind is MessageKind.REASONING and message.block == block_id:
+            return message
+    return None
+
+
+def _block_id(data: ChatEventData) -> str:
+    return DEFAULT_BLOCK if data.id is UNSET or data.id is None else one_line(str(data.id), 100)
+
+
+def _call(data: ChatEventData) -> tuple[str, str]:
+    """The call's id, used as it is, and the tool's name, cleaned."""
+    call_id = data.toolCallId if data.toolCallId is not UNSET else ""
+    name = one_line(data.toolName, 100) if data.toolName is not UNSET else ""
+    return call_id, name or "tool"

@@ -1,0 +1,215 @@
+"""What is said on a session: frames in, conversation and tool calls, events out.
+
+The connection reports to a :class:`Dialogue`; the client asks it. It outlives connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from tui_chat.clock import Clock
+from tui_chat.connection.status import ConnectionStatus
+from tui_chat.conversation.model import (
+    Change,
+    Conversation,
+    Message,
+    MessageFinished,
+    MessageKind,
+    MessageState,
+)
+from tui_chat.conversation.reducer import interrupt, reduce, tool_answered, user_sent
+from tui_chat.errors import ConnectionClosed, CredentialsRejected, NotConnected, TuiChatError
+from tui_chat.event_stream import EventStream
+from tui_chat.events import ConnectionChanged, FrameIgnored, ToolsAccepted
+from tui_chat.protocol.client_frames import (
+    ClientFrame,
+    ConfigureTools,
+    JsonObject,
+    ToolCallResponse,
+    UpdateContextHelpers,
+    UpdateTools,
+)
+from tui_chat.protocol.codec import IgnoredFrame
+from tui_chat.protocol.server_frames import (
+    ChatEventFrame,
+    ClientToolsUpdated,
+    ServerFrame,
+    ThreadCreated,
+    ToolCallRequest,
+    ToolsConfigured,
+)
+from tui_chat.telemetry import Telemetry
+from tui_chat.text import one_line
+from tui_chat.tools import ClientTool, ToolCalls, ToolRegistry
+
+__all__ = ["Dialogue", "Owner"]
+
+TOO_BIG = 1009
+
+
+class Owner(Protocol):
+    """What a dialogue needs of the client it belongs to."""
+
+    def get_connection_status(self) -> ConnectionStatus:
+        """Return the connection's status."""
+
+    def handle_connection_open(self) -> None:
+        """A session is ready."""
+
+    def handle_authentication_failure(self, error: TuiChatError) -> None:
+        """The credentials are no good."""
+
+    def thread_named(self, provider_res_id: str) -> None:
+        """The server has named the thread."""
+
+
+class Dialogue:
+    """The conversation of one client, and the tools and context it offers.
+
+    Args:
+        owner: the client.
+        send: sends a frame on the ready session; raises ``NotConnected`` if there is none.
+        clock: for the times of messages.
+        telemetry: counters and notes.
+        events: where changes are published.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        *,
+        send: Callable[[ClientFrame], object],
+        clock: Clock,
+        telemetry: Telemetry,
+        events: EventStream,
+    ) -> None:
+        self._owner = owner
+        self._send = send
+        self._clock = clock
+        self._telemetry = telemetry
+        self._events = events
+        self._registry = ToolRegistry()
+        self._calls = ToolCalls(
+            self._registry, send=self._send_answer, finished=self._tool_finished
+        )
+        self._context: JsonObject = {}
+        self._context_given = False
+        self.conversation = Conversation()
+        self.capabilities: frozenset[str] = frozenset()
+
+    # -- for the client -------------------------------------------------------------------------
+
+    def user_sent(self, text: str) -> None:
+        """A message of the user is on its way."""
+        self.apply(user_sent(self.conversation, text, self._clock.wall()))
+
+    def snapshot(self) -> tuple[Message, ...]:
+        """Return copies of all messages, oldest first."""
+        return tuple(message.copy() for message in self.conversation)
+
+    def offer_tools(self, tools: Iterable[ClientTool]) -> None:
+        """Add tools; a session that is ready is told the full list."""
+        tools = tuple(tools)
+        if tools:
+            self._registry.add(tools)
+            self._send_if_ready(UpdateTools(self._registry.schemas))
+
+    def merge_context(self, context: Mapping[str, Any]) -> None:
+        """Add to the context; a session that is ready is told the whole of it."""
+        self._context.update(context)
+        self._context_given = True
+        self._send_if_ready(UpdateContextHelpers(dict(self._context)))
+
+    async def close(self) -> None:
+        """Stop all tool calls and mark what is cut off."""
+        await self._calls.aclose()
+        self._interrupt()
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Carry out changes and tell every reader."""
+        changes = list(changes)
+        for change in changes:
+            self.conversation.apply(change)
+        self._events.publish_changes(changes)
+
+    # -- for the connection (SessionHooks) ------------------------------------------------------
+
+    def configuration(self) -> ConfigureTools | None:
+        """Return tools and context for a new session; None if there is nothing to configure."""
+        if not len(self._registry) and not self._context_given:
+            return None
+        return ConfigureTools(self._registry.schemas, contextHelpers=dict(self._context))
+
+    def session_ready(self, capabilities: frozenset[str]) -> None:
+        """Send what waited for a session."""
+        self.capabilities = capabilities
+        self._owner.handle_connection_open()
+        self._calls.session_ready()
+
+    def session_lost(self, error: TuiChatError | None) -> None:
+        """Mark what was cut off."""
+        self.capabilities = frozenset()
+        changes: list[Change] = []
+        if isinstance(error, ConnectionClosed) and error.close_code == TOO_BIG:
+            # The server names the one message it could not take: it has not been applied.
+            changes = [
+                MessageFinished(message.id, MessageState.FAILED, self._clock.wall())
+                for message in self.conversation.streaming
+                if message.kind is MessageKind.USER
+            ]
+        self.apply(changes)
+        self._interrupt()
+
+    def frame_received(self, frame: ServerFrame) -> None:
+        """Fold a frame into the conversation and act on it."""
+        if changes := reduce(self.conversation, frame, self._clock.wall()):
+            self.apply(changes)
+        if isinstance(frame, ChatEventFrame):
+            return
+        match frame:
+            case ToolCallRequest():
+                self._telemetry.note("tool", f"asked to run {one_line(frame.toolName, 64)}")
+                self._telemetry.count("tools.requested")
+                self._calls.request(frame)
+            case ToolsConfigured(data) | ClientToolsUpdated(data):
+                names = tuple(one_line(name, 64) for name in (data.toolNames if data else ()))
+                self._events.publish(ToolsAccepted(names))
+            case ThreadCreated(data):
+                self._owner.thread_named(data.providerResId)
+            case _:
+                pass
+
+    def frame_ignored(self, frame: IgnoredFrame) -> None:
+        """Make an unusable frame visible."""
+        self._events.publish(FrameIgnored(frame))
+
+    def status_changed(self) -> None:
+        """Tell every reader; a refusal of the credentials also reaches the client."""
+        status = self._owner.get_connection_status()
+        if isinstance(status.cause, CredentialsRejected):
+            self._owner.handle_authentication_failure(status.cause)
+        self._events.publish(ConnectionChanged(status))
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _interrupt(self) -> None:
+        self.apply(interrupt(self.conversation, self._clock.wall()))
+
+    def _send_if_ready(self, frame: ClientFrame) -> bool:
+        try:
+            self._send(frame)
+        except NotConnected:
+            return False  # the next session is configured with it anyway
+        return True
+
+    def _send_answer(self, answer: ToolCallResponse) -> bool:
+        return self._send_if_ready(answer)
+
+    def _tool_finished(self, call_id: str, result: Any, error: str | None) -> None:
+        self._telemetry.note("tool", "answered" if error is None else f"failed: {error}")
+        self.apply(
+            tool_answered(
+                self.conversation, call_id, self._clock.wall(), result=result, error=error
+            )
+        )

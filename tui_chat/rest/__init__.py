@@ -1,0 +1,1 @@
+"""HTTP calls other than tickets."""
