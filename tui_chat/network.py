@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from tui_chat.errors import ConfigurationError, NetworkError
 from tui_chat.protocol.urls import ServerUrl
+from tui_chat.text import one_line
 
 __all__ = ["TLS_FAILED", "Network", "network_error", "resolve_network"]
 
@@ -99,9 +100,10 @@ def network_error(error: BaseException, server: ServerUrl) -> NetworkError:
     where = f"{server.host}:{server.port}"
     match _system_error(error):
         case ssl.SSLCertVerificationError() as cause:
+            check = one_line(getattr(cause, "verify_message", "") or "it was not verified", 100)
             return NetworkError(
-                f"The certificate of {where} cannot be trusted: {cause.verify_message}. If it "
-                "comes from a private authority, point SSL_CERT_FILE at its certificate.",
+                f"The certificate of {where} cannot be trusted: {check}. If it comes "
+                "from a private authority, point SSL_CERT_FILE at its certificate.",
                 code=TLS_FAILED,
             )
         case ssl.SSLError():

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
 
+from msgspec import Struct
+
 __all__ = [
     "Change",
     "Conversation",
@@ -125,25 +127,24 @@ class Message:
 
 
 # -- changes --------------------------------------------------------------------------------------
+# Structures, not dataclasses: a frozen dataclass costs five times as much to make, and a reply is
+# made of many thousands of these.
 
 
-@dataclass(frozen=True, slots=True)
-class MessageAdded:
+class MessageAdded(Struct, frozen=True):
     """A new message at the end of the conversation."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class TextAppended:
+class TextAppended(Struct, frozen=True):
     """More text for a message that streams."""
 
     message_id: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class MessageFinished:
+class MessageFinished(Struct, frozen=True):
     """A message has left ``STREAMING``; ``at`` is epoch seconds."""
 
     message_id: int
@@ -151,8 +152,7 @@ class MessageFinished:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ToolUpdated:
+class ToolUpdated(Struct, frozen=True):
     """A tool call has come to its end, or its arguments are known now."""
 
     message_id: int
@@ -161,22 +161,19 @@ class ToolUpdated:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadChanged:
+class ThreadChanged(Struct, frozen=True):
     """The server named the thread; this id is used from now on."""
 
     provider_res_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunChanged:
+class RunChanged(Struct, frozen=True):
     """A run began, or ended."""
 
     running: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Persisted:
+class Persisted(Struct, frozen=True):
     """Everything up to this message is stored on the server."""
 
     up_to: int
@@ -250,10 +247,11 @@ class Conversation:
 
     def apply(self, change: Change) -> None:
         """Carry out one change. Changes for messages that do not exist are ignored."""
+        if isinstance(change, TextAppended):  # by far the most frequent
+            if (open_message := self._streaming.get(change.message_id)) is not None:
+                open_message.chunks.append(change.text)
+            return
         match change:
-            case TextAppended(message_id, text):
-                if (message := self._streaming.get(message_id)) is not None:
-                    message.chunks.append(text)
             case MessageAdded(message):
                 self._add(message)
             case MessageFinished(message_id, state, at):

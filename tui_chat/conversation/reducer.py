@@ -45,14 +45,14 @@ __all__ = ["interrupt", "reduce", "tool_answered", "user_sent"]
 DEFAULT_BLOCK: Final = "reasoning"
 """What a reasoning block without an id is called (the protocol's rule)."""
 
-_TOOL_EVENTS: Final = frozenset({"provider-event", "latitude-event"})
+_PROVIDER_EVENTS: Final = frozenset({"provider-event", "latitude-event"})
 
 
 def reduce(conversation: Conversation, frame: ServerFrame, now: float) -> list[Change]:
     """Return what a frame from the server changes; nothing for frames that are not about it."""
+    if isinstance(frame, ChatEventFrame):
+        return _chat_event(conversation, frame, now)
     match frame:
-        case ChatEventFrame():
-            return _chat_event(conversation, frame, now)
         case ChatFinished():
             return _end_run(conversation, MessageState.COMPLETE, now)
         case ChatError():
@@ -110,13 +110,14 @@ def interrupt(conversation: Conversation, now: float) -> list[Change]:
 
 def _chat_event(conversation: Conversation, frame: ChatEventFrame, now: float) -> list[Change]:
     data, kind = frame.data, frame.data.type
+    # Text first: in a long reply nearly every frame is a piece of it.
     if frame.event == "content-delta":
         return _text(conversation, data.delta, now)
-    if frame.event not in _TOOL_EVENTS:
+    if kind == "text-delta":
+        return _text(conversation, data.textDelta, now)
+    if frame.event not in _PROVIDER_EVENTS:
         return []
     match kind:
-        case "text-delta":
-            return _text(conversation, data.textDelta, now)
         case "reasoning-start":
             return _reasoning(conversation, data, "", now)
         case "reasoning-delta":
