@@ -5,25 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui_chat.connection.status import ConnectionStatus
+from tui_chat.telemetry import LogEntry
 from tui_chat.ticket.debug_info import TicketDebugInfo
 
 __all__ = ["ClientDebugInfo", "LogEntry"]
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One of the latest events.
-
-    Attributes:
-        at: epoch seconds by this machine's wall clock.
-        kind: a short fixed word: ``ticket``, ``socket``, ``session``, ``frame``, ``run``,
-            ``tool``, ``clock``, ``error``.
-        text: one clean line for people.
-    """
-
-    at: float
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,6 @@ TOO_BIG = 1009
 class Owner(Protocol):
     """What a dialogue needs of the client it belongs to."""
 
-    def get_connection_status(self) -> ConnectionStatus:
-        """Return the connection's status."""
-
     def handle_connection_open(self) -> None:
         """A session is ready."""
 
@@ -184,9 +181,8 @@ class Dialogue:
         """Make an unusable frame visible."""
         self._events.publish(FrameIgnored(frame))
 
-    def status_changed(self) -> None:
+    def status_changed(self, status: ConnectionStatus) -> None:
         """Tell every reader; a refusal of the credentials also reaches the client."""
-        status = self._owner.get_connection_status()
         if isinstance(status.cause, CredentialsRejected):
             self._owner.handle_authentication_failure(status.cause)
         self._events.publish(ConnectionChanged(status))

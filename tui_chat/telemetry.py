@@ -7,16 +7,32 @@ name.
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import dataclass
 from typing import Final
 
 from tui_chat.clock import Clock
-from tui_chat.debug_info import LogEntry
 from tui_chat.text import one_line
 
-__all__ = ["Telemetry"]
+__all__ = ["LogEntry", "Telemetry"]
 
 RING_SIZE: Final = 200
 """How many of the latest events are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One of the latest events.
+
+    Attributes:
+        at: epoch seconds by this machine's wall clock.
+        kind: a short fixed word: ``ticket``, ``socket``, ``session``, ``frame``, ``run``,
+            ``tool``, ``clock``, ``error``.
+        text: one clean line for people.
+    """
+
+    at: float
+    kind: str
+    text: str
 
 
 class Telemetry:

@@ -79,7 +79,7 @@ class SessionHooks(Protocol):
     def frame_ignored(self, frame: IgnoredFrame) -> None:
         """A frame arrived that could not be used, or not wholly."""
 
-    def status_changed(self) -> None:
+    def status_changed(self, status: ConnectionStatus) -> None:
         """The status is different from what it was."""
 
 
@@ -317,14 +317,14 @@ class WebSocketManager:
         self._attempting = asyncio.create_task(
             self._attempt(attempt), name=f"tui-chat connection {generation}"
         )
+        task = self._attempting
         try:
-            await asyncio.wait({self._attempting})
+            await asyncio.wait({task})
         finally:
-            if not self._attempting.done():
-                self._attempting.cancel()
-                await asyncio.wait({self._attempting})
-            task, self._attempting = self._attempting, None
-        error = None if task.cancelled() else task.exception()
+            task.cancel()  # does nothing unless this very task is cancelled
+            await asyncio.wait({task})
+            self._attempting = None
+            error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, TuiChatError):
             raise error  # a defect of this program, not a state of the network
         ready = attempt.ready_since is not None
@@ -538,7 +538,7 @@ class WebSocketManager:
         if status.state is not self._status.state:
             self._telemetry.note("socket", f"{self._status.state} -> {status.state}")
         self._status = status
-        self._hooks.status_changed()
+        self._hooks.status_changed(self.status)
 
     def _resolve(self, error: TuiChatError | None) -> None:
         """Tell everybody who waits for the session how it went."""

@@ -262,10 +262,11 @@ class Socket:
         loop, probe = asyncio.get_running_loop(), self._probe
         alive = await self._answers(PONG_TIMEOUT)  # at once, for the round trip
         while alive:
-            quiet = loop.time() - self._connection.heard_at
-            if quiet < IDLE_BEFORE_PING and not probe.is_set():
+            left = self._connection.heard_at + IDLE_BEFORE_PING - loop.time()
+            # A millisecond: a rounding error is no reason to wait once more.
+            if left > 0.001 and not probe.is_set():
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_BEFORE_PING - quiet):
+                    async with asyncio.timeout(left):
                         await probe.wait()
                 continue
             patience = PROBE_TIMEOUT if probe.is_set() else PONG_TIMEOUT

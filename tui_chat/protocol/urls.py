@@ -8,6 +8,7 @@ query string is kept and appended where it belongs.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -17,6 +18,7 @@ from tui_chat.text import is_clean, one_line
 
 __all__ = ["ServerUrl"]
 
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 _SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
 _EXAMPLE = "Use something like https://chat.example.com."
 
@@ -75,7 +77,7 @@ class ServerUrl:
             raise ConfigurationError(f"The server URL names no host. {_EXAMPLE}")
         try:
             host = _ascii_host(host)
-        except UnicodeError:
+        except ValueError:  # UnicodeError and AddressValueError are kinds of it
             raise ConfigurationError(
                 f"The server URL's host name is not valid. {_EXAMPLE}"
             ) from None
@@ -140,6 +142,10 @@ def _base_path(parts: SplitResult) -> str:
 
 
 def _ascii_host(host: str) -> str:
-    if host.isascii():
-        return host
-    return host.encode("idna").decode("ascii")
+    # IDNA folds compatibility characters, so what it returns can hold a blank that was not typed.
+    name = host if host.isascii() else host.encode("idna").decode("ascii")
+    if ":" in name:
+        ipaddress.IPv6Address(name)
+    elif not _HOST_NAME.fullmatch(name):
+        raise ValueError("not a host name")
+    return name

@@ -1,0 +1,1 @@
+"""What the tests share: leak checks, planted secrets, a terminal, the README's code."""

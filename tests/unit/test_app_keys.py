@@ -1,0 +1,237 @@
+"""Every key of the registry, pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+
+from tests.app_support import (
+    Stage,
+    conversation,
+    make_stage,
+    said,
+    started,
+    wait_until,
+)
+from tui_chat.app.bindings import REGISTRY, Command
+from tui_chat.app.screens.chat import ChatScreen
+from tui_chat.app.screens.debug import DebugScreen
+from tui_chat.app.screens.help import HelpScreen
+from tui_chat.app.settings import ChatSettings
+from tui_chat.conversation.model import MessageAdded, MessageKind
+from tui_chat.secret import Secret
+
+Play = Callable[[Pilot[Any], Stage, str], Awaitable[None]]
+
+
+async def _send(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press("h", "i", key)
+    await wait_until(pilot, lambda: stage.client.sent == ["hi"])
+
+
+async def _newline(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press("h", key, "i")
+    assert stage.chat.prompt.text == "h\ni"
+    assert stage.client.sent == []
+
+
+async def _stop(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press("h", key)
+    stage.client.run(running=True)
+    await wait_until(pilot, lambda: stage.chat.key_hints.running)
+    assert stage.client.stops == 0, "nothing was running yet"
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.client.stops == 1)
+    assert stage.chat.prompt.text == "h", "it stops the reply, and only that"
+    assert isinstance(stage.app.screen, ChatScreen)
+
+
+async def _long(pilot: Pilot[Any], stage: Stage) -> None:
+    stage.client.changes(
+        *(MessageAdded(said(n, MessageKind.ASSISTANT, f"message {n}")) for n in range(1, 80))
+    )
+    await wait_until(pilot, lambda: stage.chat.transcript.max_scroll_y > 40)
+    await wait_until(pilot, lambda: stage.chat.transcript.is_vertical_scroll_end)
+
+
+async def _up(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await _long(pilot, stage)
+    before = stage.chat.transcript.scroll_y
+    await pilot.press("x", key)
+    await wait_until(pilot, lambda: stage.chat.transcript.scroll_y < before)
+    assert stage.chat.prompt.has_focus
+    assert stage.chat.prompt.text == "x"
+
+
+async def _down(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await _long(pilot, stage)
+    await pilot.press("pageup", "pageup")
+    before = stage.chat.transcript.max_scroll_y
+    await wait_until(pilot, lambda: stage.chat.transcript.scroll_y < before - 10)
+    low = stage.chat.transcript.scroll_y
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.chat.transcript.scroll_y > low)
+    assert stage.chat.prompt.has_focus
+
+
+async def _live(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await _long(pilot, stage)
+    await pilot.press("pageup")
+    await wait_until(pilot, lambda: not stage.chat.transcript.follow)
+    await wait_until(pilot, lambda: stage.chat.prompt.border_title)
+    assert "Ctrl+End" in str(stage.chat.prompt.border_title)
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.chat.transcript.follow)
+    await wait_until(pilot, lambda: stage.chat.transcript.is_vertical_scroll_end)
+    assert not stage.chat.prompt.border_title
+
+
+async def _reconnect(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.client.reconnects == 1)
+
+
+async def _help(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, HelpScreen))
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
+    assert stage.chat.prompt.has_focus
+
+
+async def _debug(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, DebugScreen))
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
+
+
+async def _palette(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, CommandPalette))
+
+
+async def _interrupt(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: len(stage.app._notifications) == 1)
+    stage.clock.now += 10  # too late for "again"
+    await pilot.press(key)
+    await wait_until(pilot, lambda: len(stage.app._notifications) == 2)
+    assert not stage.app._exit
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.app._exit)
+
+
+async def _quit(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.app._exit)
+
+
+async def _demo(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
+    await started(pilot, stage)
+    assert stage.client.started is not None
+    assert stage.client.started["chat_server_url"] == "http://127.0.0.1:4711"
+
+
+async def _close(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    for opener, kind in (("f1", HelpScreen), ("f12", DebugScreen)):
+        await pilot.press(opener)
+        await wait_until(pilot, lambda kind=kind: isinstance(stage.app.screen, kind))
+        await pilot.press(key)
+        await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
+    assert stage.client.stops == 0
+
+
+PLAYS: dict[str, Play] = {
+    "send": _send,
+    "newline": _newline,
+    "stop": _stop,
+    "page-up": _up,
+    "page-down": _down,
+    "line-up": _up,
+    "line-down": _down,
+    "live": _live,
+    "reconnect": _reconnect,
+    "help": _help,
+    "debug": _debug,
+    "palette": _palette,
+    "interrupt": _interrupt,
+    "quit": _quit,
+    "demo": _demo,
+    "leave": _quit,
+    "close": _close,
+}
+
+
+def demo_settings() -> ChatSettings:
+    return ChatSettings("http://127.0.0.1:4711", Secret("t"), Secret("k"), demo=True)
+
+
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [pytest.param(c, key, id=f"{c.id}-{key}") for c in REGISTRY for key in c.keys],
+)
+async def test_key(command: Command, key: str) -> None:
+    welcome = command.id in {"demo", "leave"}
+    stage = make_stage(welcome=welcome, start_demo=demo_settings)
+    async with stage.app.run_test() as pilot:
+        if not welcome:
+            await started(pilot, stage)
+        await PLAYS[command.id](pilot, stage, key)
+
+
+async def test_typing_and_pasting_into_the_transcript_goes_to_the_prompt() -> None:
+    stage = make_stage()
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        stage.client.changes(*conversation())
+        stage.chat.transcript.focus()
+        await wait_until(pilot, lambda: stage.chat.transcript.has_focus)
+        await pilot.press("h", "i")
+        await wait_until(pilot, lambda: stage.chat.prompt.text == "hi")
+        assert stage.chat.prompt.has_focus
+
+
+async def test_ctrl_c_copies_a_selection_in_the_prompt() -> None:
+    stage = make_stage()
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        await pilot.press("h", "i", "shift+left", "ctrl+c")
+        await wait_until(pilot, lambda: stage.app.clipboard == "i")
+        assert not stage.app._exit
+        notes = [n.message for n in stage.app._notifications]
+        assert notes == ["Sent to the terminal's clipboard."]
+
+
+async def test_what_is_copied_holds_nothing_hidden() -> None:
+    stage = make_stage()
+    async with stage.app.run_test() as pilot:
+        await pilot.pause()
+        stage.app.copy_to_clipboard("rm\u202e -rf\x1b[8m")
+        assert stage.app.clipboard == "rm<U+202E> -rf␛[8m"
+
+
+async def test_a_hint_can_be_clicked() -> None:
+    stage = make_stage()
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        await pilot.click("#key-hints", offset=(3, 0))
+        await wait_until(pilot, lambda: isinstance(stage.app.screen, HelpScreen))
+
+
+async def test_the_palette_offers_our_commands() -> None:
+    stage = make_stage()
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        titles = [command.title for command in stage.app.get_system_commands(stage.app.screen)]
+        assert titles == [*(c.palette for c in REGISTRY if c.palette), "Theme"]
+        for command in stage.app.get_system_commands(stage.app.screen):
+            if command.title == "Reconnect now":
+                await command.callback()
+        await wait_until(pilot, lambda: stage.client.reconnects == 1)

@@ -1,0 +1,206 @@
+"""All runs of a server: one at a time per thread, a bounded number waiting behind it.
+
+A run belongs to its thread. When the connection it answers over is lost, it goes on, its frames go
+nowhere, and the answer is stored, so that the client finds it in the thread's history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec import UNSET
+
+from tui_chat.protocol.client_frames import ChatMessage
+from tui_chat.protocol.server_frames import (
+    ChatFinished,
+    ErrorDetails,
+    ErrorFrame,
+    FinishedData,
+    MessagesPersisted,
+    PersistedData,
+)
+from tui_chat.server.agent import Agent
+from tui_chat.server.receipts import Receipt, Receipts
+from tui_chat.server.run import Run, thread_created
+from tui_chat.server.state import Audience, ServerState
+from tui_chat.server.threads import Thread
+
+__all__ = ["Runs"]
+
+MAX_RUNS: Final = 64
+"""Threads of one user that may have a run at the same time."""
+MAX_MESSAGE_ID: Final = 200
+"""Characters of a ``clientMessageId``."""
+
+
+class _Acknowledgement:
+    """Stands in the queue behind a run that a client asked about again, and tells how it ended."""
+
+    def __init__(self, audience: Audience, receipt: Receipt) -> None:
+        self._audience = audience
+        self._receipt = receipt
+
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
+    async def complete(self) -> None:
+        """Say that the run has ended and that everything is stored."""
+        await _acknowledge(self._audience, self._receipt)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The runs of one thread: one at work, the others waiting."""
+
+    waiting: deque[Run | _Acknowledgement] = field(default_factory=deque)
+    current: Run | _Acknowledgement | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Runs:
+    """All runs of a server.
+
+    Args:
+        state: the server's.
+        agent: answers the messages.
+    """
+
+    def __init__(self, state: ServerState, agent: Agent) -> None:
+        self._state = state
+        self._agent = agent
+        self._receipts = Receipts()
+        self._lanes: dict[str, _Lane] = {}
+        self._busy: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    async def submit(self, audience: Audience, message: ChatMessage) -> None:
+        """Take in a chat message: open a thread if need be, then run it or let it wait.
+
+        What is wrong with it goes back to the client as an ``error`` frame.
+        """
+        owner, message_id = audience.user.identity, message.clientMessageId
+        if len(message.content) > self._state.config.max_message_chars:
+            await _refuse(audience, message, "MESSAGE_TOO_LONG", "The message is too long.")
+            return
+        if message_id is not UNSET:
+            if not 0 < len(message_id) <= MAX_MESSAGE_ID:
+                sentence = f"A clientMessageId has 1 to {MAX_MESSAGE_ID} characters."
+                await _refuse(audience, message, "INVALID_MESSAGE_ID", sentence)
+                return
+            known = self._receipts.find(owner, message_id)
+            if known is not None:
+                await self._repeat(audience, known, message)
+                return
+        if message.providerResId not in self._lanes and self._busy[owner] >= MAX_RUNS:
+            sentence = "Too many runs are going on at once. Send it again later."
+            await _refuse(audience, message, "TOO_MANY_RUNS", sentence)
+            return
+        thread, opened = self._thread(audience, message)
+        lane = self._lane(thread)
+        if len(lane.waiting) >= self._state.config.max_queued_runs:
+            sentence = "Too many messages are waiting in this thread. Send it again later."
+            await _refuse(audience, message, "RUN_QUEUE_FULL", sentence)
+            return
+        receipt = None
+        if message_id is not UNSET:
+            receipt = Receipt(message_id, thread.provider_res_id, thread.id)
+            self._receipts.keep(owner, receipt)
+        lane.waiting.append(
+            Run(self._state, self._agent, audience, thread, message, opened=opened, receipt=receipt)
+        )
+
+    def stop(self, owner: str, provider_res_id: str) -> bool:
+        """End the run that a thread of this owner is at; say whether there was one."""
+        lane = self._lanes.get(provider_res_id)
+        if lane is None or self._state.threads.find(owner, provider_res_id) is None:
+            return False
+        if lane.current is None:
+            return False
+        lane.current.stop()
+        return True
+
+    async def aclose(self) -> None:
+        """Cancel all runs and wait, for a second at most, until they are gone."""
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
+
+    def _thread(self, audience: Audience, message: ChatMessage) -> tuple[Thread, bool]:
+        """Return the thread a message goes to, and whether it was opened for it.
+
+        A thread this server does not know (it was restarted, or the thread is somebody else's) is
+        replaced by a new one, and the client hears its id: better than a conversation that cannot
+        go on.
+        """
+        owner = audience.user.identity
+        if message.providerResId is not UNSET:
+            thread = self._state.threads.find(owner, message.providerResId)
+            if thread is not None:
+                return thread, False
+        entity_id, entity_type = audience.entity
+        return self._state.threads.open(owner, entity_id=entity_id, entity_type=entity_type), True
+
+    def _lane(self, thread: Thread) -> _Lane:
+        """Return the thread's lane, at work from now on.
+
+        Its task takes its first step after the caller has come to its next await, and finds there
+        what the caller has put into the lane by then.
+        """
+        lane = self._lanes.get(thread.provider_res_id)
+        if lane is None:
+            lane = self._lanes[thread.provider_res_id] = _Lane()
+            self._busy[thread.owner] += 1
+            lane.task = asyncio.create_task(self._work(thread, lane))
+        return lane
+
+    async def _work(self, thread: Thread, lane: _Lane) -> None:
+        try:
+            while lane.waiting:
+                lane.current = lane.waiting.popleft()
+                await lane.current.complete()
+        finally:
+            lane.current = None
+            del self._lanes[thread.provider_res_id]
+            self._busy[thread.owner] -= 1
+
+    async def _repeat(self, audience: Audience, known: Receipt, message: ChatMessage) -> None:
+        """Acknowledge a message that has been taken in before, the way it was the first time."""
+        if message.providerResId != known.provider_res_id:
+            await audience.send(
+                thread_created(known.provider_res_id, known.thread_id, known.message_id)
+            )
+        lane = self._lanes.get(known.provider_res_id)
+        if known.finished or lane is None:
+            await _acknowledge(audience, known)
+        else:
+            lane.waiting.append(_Acknowledgement(audience, known))
+
+
+async def _acknowledge(audience: Audience, receipt: Receipt) -> None:
+    await audience.send(
+        ChatFinished(
+            uuid=receipt.provider_res_id,
+            data=FinishedData(conversationId=receipt.thread_id, clientMessageId=receipt.message_id),
+        )
+    )
+    await audience.send(
+        MessagesPersisted(
+            PersistedData(receipt.thread_id, receipt.provider_res_id, receipt.message_id)
+        )
+    )
+
+
+async def _refuse(audience: Audience, message: ChatMessage, code: str, sentence: str) -> None:
+    details = (
+        UNSET
+        if message.clientMessageId is UNSET
+        else {"clientMessageId": message.clientMessageId[:MAX_MESSAGE_ID]}
+    )
+    await audience.send(ErrorFrame(sentence, ErrorDetails(errorCode=code, details=details)))

@@ -1,0 +1,90 @@
+"""What the parts of one server share."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from tui_chat.clock import Clock
+from tui_chat.server.agent import ConnectionFacts, OfferedTool
+from tui_chat.server.config import ServerConfig
+from tui_chat.server.narration import TextShape
+from tui_chat.server.rate_limit import RateLimit
+from tui_chat.server.threads import ThreadStore
+from tui_chat.server.tickets import TicketStore
+from tui_chat.server.tool_calls import ToolCalls
+from tui_chat.server.users import User, UserDirectory
+
+__all__ = ["Audience", "ServerState"]
+
+
+class Audience(Protocol):
+    """Who a run answers to, as far as the run cares: a session."""
+
+    @property
+    def user(self) -> User:
+        """Whose session it is."""
+        ...
+
+    @property
+    def entity(self) -> tuple[str | None, str | None]:
+        """Id and type of whom the user acts for."""
+        ...
+
+    @property
+    def tools(self) -> Mapping[str, OfferedTool]:
+        """The client's tools by name."""
+        ...
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        """The client's context helpers."""
+        ...
+
+    async def send(self, frame: msgspec.Struct) -> bool:
+        """Send a frame; False, without an exception, once the connection is gone."""
+        ...
+
+    async def drop(self, code: int, reason: str = "") -> None:
+        """Close the connection; 1006 cuts it."""
+        ...
+
+    def facts(self) -> ConnectionFacts:
+        """Return what can be seen of the connection."""
+        ...
+
+
+class ServerState:
+    """The stores of one server, and its counters. Everything lives on one event loop.
+
+    Attributes:
+        config: how the server behaves.
+        clock: the server's clock.
+        users: who may connect.
+        tickets: the tickets handed out.
+        ticket_rate: how often users may ask for one.
+        threads: the conversations.
+        tool_calls: calls that are out with clients.
+        handshakes: connections opened so far, by user identity.
+        open_sessions: connections open now, by user identity.
+    """
+
+    def __init__(self, config: ServerConfig, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.users = UserDirectory(config.users or (User.at_random(),))
+        self.tickets = TicketStore(clock=clock, ttl=config.ticket_ttl, single_use=config.single_use)
+        self.ticket_rate = RateLimit(config.ticket_rate, config.ticket_burst, clock)
+        self.threads = ThreadStore(clock)
+        self.tool_calls = ToolCalls()
+        self.handshakes: Counter[str] = Counter()
+        self.open_sessions: Counter[str] = Counter()
+        self._shapes: Iterator[TextShape] = itertools.cycle(("content-delta", "provider-event"))
+
+    def next_shape(self) -> TextShape:
+        """Return the shape of the next run's text; see :mod:`tui_chat.server.narration`."""
+        return next(self._shapes)
