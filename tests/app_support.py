@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from tui_chat.app.app import ChatApp
 from tui_chat.app.screens.chat import ChatScreen
 from tui_chat.app.settings import ChatSettings
+from tui_chat.app.transcript import Transcript
 from tui_chat.connection.status import ConnectionState, ConnectionStatus, WebSocketState
 from tui_chat.conversation.model import (
     Change,
@@ -174,6 +175,11 @@ class Stage:
     def chat(self) -> ChatScreen:
         assert self.app.chat is not None
         return self.app.chat
+
+    @property
+    def transcript(self) -> Transcript:
+        assert self.chat.transcript is not None
+        return self.chat.transcript
 
 
 def make_stage(

@@ -7,13 +7,15 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Final, NotRequired, Required, Self, TypedDict, Unpack
+from typing import Any, Final, Self, Unpack
 
 import httpx
 from msgspec import UNSET
 
 from tui_chat import __version__
+from tui_chat.client_options import ClientOptions
 from tui_chat.clock import Clock, SystemClock
+from tui_chat.connection.attempt import Link
 from tui_chat.connection.manager import ReconnectCause, WebSocketManager
 from tui_chat.connection.status import ConnectionStatus
 from tui_chat.conversation.model import Message
@@ -32,46 +34,16 @@ from tui_chat.event_stream import EventStream
 from tui_chat.events import ChatEvent, ConnectionChanged, TicketChanged
 from tui_chat.network import resolve_network
 from tui_chat.protocol.client_frames import ChatMessage, ClientFrame, StopRun
+from tui_chat.protocol.codec import MAX_FRAME_BYTES
 from tui_chat.protocol.urls import ServerUrl
-from tui_chat.secret import Secret
 from tui_chat.telemetry import Telemetry
-from tui_chat.ticket import AuthData, TicketManager, TicketManagerConfig, TicketSource
+from tui_chat.ticket import AuthData, TicketManager, TicketSource
 from tui_chat.ticket.events import TicketEvent, TicketView
 from tui_chat.tools import ClientTool
 
-__all__ = ["ClientOptions", "WebSocketChatClient"]
+__all__ = ["WebSocketChatClient"]
 
 USER_AGENT: Final = f"tui-chat/{__version__}"
-
-
-class ClientOptions(TypedDict, total=False):
-    """What a client is started with.
-
-    Attributes:
-        chat_server_url: the server; ``ws``, ``wss``, ``http`` and ``https`` all work.
-        user_mp_auth_token: the user's token.
-        chat_server_key: which application is calling.
-        user_id: sent only to servers of the older generation.
-        entity_id: whom the user acts for.
-        entity_type: ``BRAND``, ``ACCOUNT`` or ``USER``.
-        provider_res_id: the thread to go on with; by default the server opens one.
-        tools: functions the server may call.
-        context_helpers: context for the server, such as ``{"locale": "en"}``.
-        ticket_config: how tickets are fetched and renewed.
-        allow_plaintext: permits ``http`` and ``ws`` to another machine.
-    """
-
-    chat_server_url: Required[str]
-    user_mp_auth_token: Required[str | Secret]
-    chat_server_key: Required[str | Secret]
-    user_id: NotRequired[str | None]
-    entity_id: NotRequired[str | None]
-    entity_type: NotRequired[str | None]
-    provider_res_id: NotRequired[str | None]
-    tools: NotRequired[Iterable[ClientTool]]
-    context_helpers: NotRequired[Mapping[str, Any] | None]
-    ticket_config: NotRequired[TicketManagerConfig | None]
-    allow_plaintext: NotRequired[bool]
 
 
 @dataclass(slots=True)
@@ -202,16 +174,17 @@ class WebSocketChatClient:
             proxy=network.proxy,
             allow_plaintext=plaintext,
         )
-        connection = WebSocketManager(
+        link = Link(
             server,
             tickets,
-            network=network,
+            network,
             hooks=self._dialogue,
             clock=self._clock,
-            rng=self._rng,
             telemetry=self._telemetry,
             user_agent=USER_AGENT,
+            max_frame=MAX_FRAME_BYTES,
         )
+        connection = WebSocketManager(link, rng=self._rng)
         if thread is not None:
             self._dialogue.conversation.thread_id = thread
         self._running = _Running(tickets, connection, tickets.subscribe(self._ticket_changed))

@@ -26,7 +26,7 @@ from tui_chat import (
     TuiChatError,
     WebSocketChatClient,
 )
-from tui_chat.connection import manager as manager_module
+from tui_chat.connection import attempt as attempt_module
 from tui_chat.connection.status import ConnectionState, WebSocketState
 from tui_chat.events import ChatEvent, ConnectionChanged, FrameIgnored, TicketChanged
 from tui_chat.server.config import ServerConfig
@@ -146,7 +146,7 @@ async def refuse_in_a_frame(connection: Any) -> None:
 async def test_on_init_raises_when_no_session_comes(
     handler: Any, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager_module, "SESSION_TIMEOUT", 0.05)
+    monkeypatch.setattr(attempt_module, "SESSION_TIMEOUT", 0.05)
     tickets = Tickets()
     async with Script(handler).running() as script:
         client = WebSocketChatClient(source=tickets)

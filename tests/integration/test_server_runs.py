@@ -7,15 +7,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.serving import (
+    PLAIN,
     Peer,
     RunningServer,
     get_ticket,
     http_client,
     running_server,
+    socket_url,
     spoken,
 )
+from tui_chat.server import runs as runs_module
 from tui_chat.server.agent import (
     AgentEvent,
     ClientToolError,
@@ -285,6 +289,25 @@ async def test_the_queue_of_a_thread_is_bounded() -> None:
         )
 
 
+async def test_the_runs_of_a_user_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs_module, "MAX_RUNS", 2)
+    go = asyncio.Event()
+    agent = Scripted(Text("x"), go)
+    async with running_server(agent=agent) as server, Peer.ready(server) as peer:
+        for content in ("one", "two"):
+            await peer.send("chat_message", content=content, media=[])
+        await until(lambda: len(agent.turns) == 2)
+        await peer.send("chat_message", content="three", media=[])
+        error = (await peer.receive_until("error"))[-1]
+        assert error["data"]["errorCode"] == "TOO_MANY_RUNS"
+        async with http_client(server) as http:
+            assert len((await http.get("/api/v1/threads")).json()["data"]) == 2
+        go.set()
+        for _ in range(2):
+            await peer.receive_until("messages_persisted")
+        assert (await peer.ask("three"))[-2]["type"] == "chat_finished"
+
+
 # -- repeats --------------------------------------------------------------------------------------
 
 
@@ -488,3 +511,27 @@ async def test_a_client_that_does_not_read_holds_up_nobody() -> None:
         stuck.socket.transport.resume_reading()
         frames = await stuck.receive_until("messages_persisted")
         assert len(spoken(frames)) == 400 * 50_000
+
+
+async def test_a_client_that_does_not_read_does_not_hold_up_the_end() -> None:
+    class Flood:
+        async def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
+            while turn.text:
+                yield Text("x" * 50_000)
+
+    loop = asyncio.get_running_loop()
+    async with running_server(agent=Flood()) as server:
+        peer = Peer(await connect(socket_url(server, await get_ticket(server)), **PLAIN))
+        peer.socket.transport.pause_reading()
+        await peer.send("chat_message", content="flood", media=[])
+        writable = server.sessions[0]
+        sent = -1
+        # Until nothing more goes out, because every buffer is full.
+        async with asyncio.timeout(5):
+            while sent != (sent := writable.frames_sent):
+                await asyncio.sleep(0.05)
+        begun = loop.time()
+    assert loop.time() - begun < 2
+    assert server.sessions == []
+    peer.socket.transport.abort()
+    await peer.socket.wait_closed()

@@ -334,10 +334,8 @@ async def test_clients_that_do_not_answer_do_not_hold_up_the_end() -> None:
         peer = Peer(await connect(socket_url(server, await get_ticket(server)), **PLAIN))
         await asyncio.sleep(0)
         peer.socket.transport.pause_reading()
-        async with http_client(server):
-            pass
         begun = loop.time()
-    assert loop.time() - begun < 3
+    assert loop.time() - begun < 2
     assert server.sessions == []
     peer.socket.transport.abort()
     await peer.socket.wait_closed()

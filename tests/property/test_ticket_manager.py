@@ -180,12 +180,12 @@ class World:
             self.exclusive[value] = how
 
     def call(self, how: str) -> None:
-        self.quiet_since = None
         number = len(self.tasks)
         self.tasks.append(asyncio.create_task(self._call(number, how)))
 
     async def _call(self, number: int, how: str) -> None:
         manager = self.manager
+        self.quiet_since = None  # here, when it asks, which may be after a clear()
         try:
             match how:
                 case "ask" | "refresh":
@@ -211,7 +211,6 @@ class World:
             await self._wait(step.number)
         elif step.what == "clear":
             self.manager.clear()
-            await asyncio.sleep(0)
             self.quiet_since = len(self.server.requests)
         elif step.what in ("lease", "refresh", "renew"):
             self.call(step.what)
@@ -286,8 +285,10 @@ class World:
         """Let everything come to rest, then check what must hold of the whole run."""
         self.server.script = iter(())
         self.server.default = Reply()
+        self.manager.stop_proactive_renewal()
         for _ in range(60):
-            if all(task.done() for task in self.tasks):
+            waited = not all(task.done() for task in self.tasks)
+            if not waited and not self.manager.get_debug_info().refreshing:
                 break
             await asyncio.sleep(20)
         for number, task in enumerate(self.tasks):  # invariants 2 and 3

@@ -54,15 +54,15 @@ async def _long(pilot: Pilot[Any], stage: Stage) -> None:
     stage.client.changes(
         *(MessageAdded(said(n, MessageKind.ASSISTANT, f"message {n}")) for n in range(1, 80))
     )
-    await wait_until(pilot, lambda: stage.chat.transcript.max_scroll_y > 40)
-    await wait_until(pilot, lambda: stage.chat.transcript.is_vertical_scroll_end)
+    await wait_until(pilot, lambda: stage.transcript.max_scroll_y > 40)
+    await wait_until(pilot, lambda: stage.transcript.is_vertical_scroll_end)
 
 
 async def _up(pilot: Pilot[Any], stage: Stage, key: str) -> None:
     await _long(pilot, stage)
-    before = stage.chat.transcript.scroll_y
+    before = stage.transcript.scroll_y
     await pilot.press("x", key)
-    await wait_until(pilot, lambda: stage.chat.transcript.scroll_y < before)
+    await wait_until(pilot, lambda: stage.transcript.scroll_y < before)
     assert stage.chat.prompt.has_focus
     assert stage.chat.prompt.text == "x"
 
@@ -70,23 +70,23 @@ async def _up(pilot: Pilot[Any], stage: Stage, key: str) -> None:
 async def _down(pilot: Pilot[Any], stage: Stage, key: str) -> None:
     await _long(pilot, stage)
     await pilot.press("pageup", "pageup")
-    before = stage.chat.transcript.max_scroll_y
-    await wait_until(pilot, lambda: stage.chat.transcript.scroll_y < before - 10)
-    low = stage.chat.transcript.scroll_y
+    before = stage.transcript.max_scroll_y
+    await wait_until(pilot, lambda: stage.transcript.scroll_y < before - 10)
+    low = stage.transcript.scroll_y
     await pilot.press(key)
-    await wait_until(pilot, lambda: stage.chat.transcript.scroll_y > low)
+    await wait_until(pilot, lambda: stage.transcript.scroll_y > low)
     assert stage.chat.prompt.has_focus
 
 
 async def _live(pilot: Pilot[Any], stage: Stage, key: str) -> None:
     await _long(pilot, stage)
     await pilot.press("pageup")
-    await wait_until(pilot, lambda: not stage.chat.transcript.follow)
+    await wait_until(pilot, lambda: not stage.transcript.follow)
     await wait_until(pilot, lambda: stage.chat.prompt.border_title)
     assert "Ctrl+End" in str(stage.chat.prompt.border_title)
     await pilot.press(key)
-    await wait_until(pilot, lambda: stage.chat.transcript.follow)
-    await wait_until(pilot, lambda: stage.chat.transcript.is_vertical_scroll_end)
+    await wait_until(pilot, lambda: stage.transcript.follow)
+    await wait_until(pilot, lambda: stage.transcript.is_vertical_scroll_end)
     assert not stage.chat.prompt.border_title
 
 
@@ -191,8 +191,8 @@ async def test_typing_and_pasting_into_the_transcript_goes_to_the_prompt() -> No
     async with stage.app.run_test() as pilot:
         await started(pilot, stage)
         stage.client.changes(*conversation())
-        stage.chat.transcript.focus()
-        await wait_until(pilot, lambda: stage.chat.transcript.has_focus)
+        stage.transcript.focus()
+        await wait_until(pilot, lambda: stage.transcript.has_focus)
         await pilot.press("h", "i")
         await wait_until(pilot, lambda: stage.chat.prompt.text == "hi")
         assert stage.chat.prompt.has_focus

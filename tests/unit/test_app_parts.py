@@ -17,7 +17,7 @@ from tui_chat.app.bindings import REGISTRY, Scope, bindings_for, display
 from tui_chat.app.countdown import TicketCountdown, TicketPhase
 from tui_chat.app.glyphs import ASCII, UNICODE, glyphs_for
 from tui_chat.app.mailbox import MAX_CHANGES, MAX_NOTICES, Mailbox
-from tui_chat.app.paths import style_sheets, styles_folder
+from tui_chat.app.paths import style_sheet, styles_folder
 from tui_chat.app.screens.help import help_sections
 from tui_chat.app.spans import clock_face, milliseconds, rough, seconds_left
 from tui_chat.app.widgets import prompt
@@ -267,14 +267,14 @@ def test_a_checkout_uses_its_own_styles_even_if_a_stale_copy_is_inside(tmp_path:
     _sheet(package / "styles")
     beside = _sheet(tmp_path / "styles")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "tui-chat"\n', "utf-8")
-    assert style_sheets(package) == [beside]
+    assert style_sheet("app", package) == beside
 
 
 def test_an_installed_package_uses_the_styles_inside_it(tmp_path: Path) -> None:
     package = tmp_path / "tui_chat"
     inside = _sheet(package / "styles")
     _sheet(tmp_path / "styles")  # somebody else's folder
-    assert style_sheets(package) == [inside]
+    assert style_sheet("app", package) == inside
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "something-else"\n', "utf-8")
     assert styles_folder(package) == inside.parent
 
@@ -284,7 +284,7 @@ def test_missing_styles_are_an_error_people_can_use(tmp_path: Path) -> None:
         styles_folder(tmp_path / "tui_chat")
     (tmp_path / "tui_chat" / "styles").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match="Install tui-chat again"):
-        style_sheets(tmp_path / "tui_chat")
+        style_sheet("app", tmp_path / "tui_chat")
 
 
 # -- small things ---------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ def test_cut_counts_columns() -> None:
         (ConnectionStatus(state=ConnectionState.TICKET), "connecting"),
         (ConnectionStatus(state=ConnectionState.CONNECTING, is_reconnecting=True), "reconnecting"),
         (READY, "connected · 12 ms"),
-        (ConnectionStatus(state=ConnectionState.BACKOFF, retry_at=BOOT + 4), "next try in 4 s"),
+        (ConnectionStatus(state=ConnectionState.BACKOFF, retry_at=BOOT + 4), "reconnecting in 4 s"),
         (ConnectionStatus(state=ConnectionState.BACKOFF, retry_at=BOOT), "reconnecting"),
         (ConnectionStatus(state=ConnectionState.PAUSED, retry_at=BOOT + 600), "paused for 10 min"),
         (

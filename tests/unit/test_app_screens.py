@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from textual.pilot import Pilot
 
 from tests.app_support import (
     BOOT,
+    DEBUG_INFO,
     KEY,
-    NOW,
     READY,
     SERVER,
     TOKEN,
     FakeClient,
+    FakeClock,
     Stage,
     conversation,
     finish,
@@ -147,10 +149,10 @@ async def test_the_status_goes_with_the_connection() -> None:
             cause=NetworkError("Nobody answers [at] the server."),
         )
         stage.client.status(lost)
-        await wait_until(pilot, lambda: "next try in 4 s" in screen_text(stage))
+        await wait_until(pilot, lambda: "reconnecting in 4 s" in screen_text(stage))
         assert "Nobody answers [at] the server. Ctrl+R tries now." in screen_text(stage)
         stage.clock.now = 3
-        await wait_until(pilot, lambda: "next try in 1 s" in screen_text(stage))
+        await wait_until(pilot, lambda: "reconnecting in 1 s" in screen_text(stage))
 
         refused = ConnectionStatus(
             state=ConnectionState.FAILED, cause=CredentialsRejected("The token is not accepted.")
@@ -210,7 +212,7 @@ async def test_the_lines_fit_at_every_width(width: int) -> None:
 
 async def test_notices_of_the_server_are_plain_text() -> None:
     stage = make_stage()
-    async with stage.app.run_test() as pilot:
+    async with stage.app.run_test(notifications=True) as pilot:
         await started(pilot, stage)
         stage.client.emit(ServerNotice("[bold]odd[/nothing] \x1b[31m", "E1"))
         await wait_until(pilot, lambda: len(stage.app._notifications) == 1)
@@ -250,7 +252,7 @@ async def test_only_one_batch_is_in_flight_while_the_screen_stands_still() -> No
     """The thread goes on and its backlog stays small when nobody acknowledges."""
     posted: list[messages.ClientMessage] = []
     client = FakeClient()
-    worker = ClientWorker(make_settings(), posted.append, client_factory=lambda: client)
+    worker = ClientWorker(demo_settings(), posted.append, client_factory=lambda: client)
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -271,10 +273,6 @@ async def test_only_one_batch_is_in_flight_while_the_screen_stands_still() -> No
         await asyncio.to_thread(thread.join)
     assert worker.done.is_set()
     assert client.disconnected
-
-
-def make_settings() -> Any:
-    return demo_settings()
 
 
 def _settled(client: FakeClient) -> None:
@@ -310,10 +308,6 @@ async def test_the_debug_overlay_is_live_and_holds_no_secret() -> None:
         await pilot.press("end")
         await wait_until(pilot, lambda: "session: ready" in screen_text(stage))
 
-        from dataclasses import replace
-
-        from tests.app_support import DEBUG_INFO
-
         stage.client.info = replace(DEBUG_INFO, recent=(), counters={"frames.in": 9_999})
         await wait_until(pilot, lambda: "9,999" in screen_text(stage), what="a second look")
         whole = repr(debug_sections(DEBUG_INFO, stage.clock, "v"))
@@ -322,10 +316,6 @@ async def test_the_debug_overlay_is_live_and_holds_no_secret() -> None:
 
 
 def test_debug_info_shows_hostile_values_harmlessly() -> None:
-    from dataclasses import replace
-
-    from tests.app_support import DEBUG_INFO, FakeClock
-
     assert DEBUG_INFO.ticket is not None
     hostile = replace(
         DEBUG_INFO,
@@ -421,7 +411,3 @@ async def test_an_error_in_the_application_prints_nothing_with_locals(
     out = capsys.readouterr()
     assert out.out == ""
     assert out.err == ""
-
-
-def test_the_pinned_moment() -> None:
-    assert NOW == 1_768_474_800

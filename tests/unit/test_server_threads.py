@@ -116,6 +116,18 @@ def test_threads_and_messages_are_bounded(
     assert threads[0].messages[-1].id == str(threads_module.MAX_MESSAGES + 4)
 
 
+def test_the_text_of_a_thread_is_bounded(
+    store: ThreadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads_module, "MAX_CHARS", 100)
+    thread = store.open("ann")
+    store.append(thread, [message(number, content="x" * 40) for number in range(5)])
+    assert [found.id for found in thread.messages] == ["3", "4"]
+    store.append(thread, [message(5, content="x" * 1000)])
+    assert [found.id for found in thread.messages] == ["5"]
+    assert thread.chars == 1000
+
+
 # -- narration ------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -307,8 +308,14 @@ async def test_a_compression_bomb_is_not_unpacked() -> None:
 
     async with raw_server(explode) as url:
         api = HttpTicketSource(url, timeout=20)
-        with pytest.raises(ProtocolError):
-            await api.fetch(AUTH)
+        tracemalloc.start()
+        try:
+            with pytest.raises(ProtocolError):
+                await api.fetch(AUTH)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 10_000_000
         await api.aclose()
 
 
@@ -434,6 +441,13 @@ async def test_no_secret_shows_in_any_error_log_or_repr() -> None:
     assert "receive_response_headers.failed" in text
     assert "tenant" not in text
     assert "CANARY" not in text
+
+
+async def test_a_secret_is_masked_before_the_text_is_cut() -> None:
+    for length in range(470, 501, 3):
+        with pytest.raises(ServerError) as caught:
+            await answering(500, {"error": "x" * length + TOKEN}).fetch(AUTH)
+        assert "CANARY"[:4] not in str(caught.value)
 
 
 async def test_a_validation_that_fails_carries_no_frame_with_credentials() -> None:

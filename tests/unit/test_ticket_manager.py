@@ -174,6 +174,58 @@ async def test_an_answer_for_old_credentials_is_discarded_even_if_cancelling_it_
 
 
 @virtual
+async def test_new_credentials_between_being_served_and_waking_up(clock: VirtualClock) -> None:
+    server = FakeTicketServer(clock)
+    async with make(server) as manager:
+
+        def rotate(event: TicketEvent) -> None:
+            if isinstance(event, TicketRenewed) and event.ticket.serial == 1:
+                manager.update_auth_data(user_mp_auth_token="token-two")
+
+        manager.subscribe(rotate)
+        assert server.owners[await manager.get_valid_ticket()] == "token-two"
+
+
+@virtual
+async def test_what_a_stubborn_source_brings_after_clear_is_discarded(clock: VirtualClock) -> None:
+    class Stubborn(FakeTicketServer):
+        async def fetch(self, auth: AuthData) -> Any:
+            try:
+                return await super().fetch(auth)
+            except asyncio.CancelledError:
+                self.default = Reply()
+                return await super().fetch(auth)
+
+    server = Stubborn(clock, default=Reply(hang=True))
+    async with make(server) as manager:
+        manager.start_proactive_renewal()
+        await asyncio.sleep(1)
+        manager.clear()
+        await asyncio.sleep(100)
+        assert not manager.is_valid()
+        assert manager.get_debug_info().requests == 1
+
+
+@pytest.mark.parametrize("reply", [Reply(hang=True), Reply(error=failure("server"))])
+def test_after_clear_a_refresh_sends_nothing_more(reply: Reply) -> None:
+    @virtual
+    async def check(clock: VirtualClock) -> None:
+        server = FakeTicketServer(clock, default=reply)
+        async with make(server, retry_base_delay=30.0) as manager:
+            waiter = asyncio.create_task(manager.get_valid_ticket())
+            await asyncio.sleep(0.5)
+            manager.clear()
+            with pytest.raises(TicketCleared):
+                await waiter
+            requests = len(server.requests)
+            assert all(record.ended is not None for record in server.requests)
+            await asyncio.sleep(200)
+            assert len(server.requests) == requests
+
+    check()
+
+
+@virtual
 async def test_the_same_credentials_again_change_nothing(clock: VirtualClock) -> None:
     server = FakeTicketServer(clock)
     async with make(server) as manager:
@@ -368,6 +420,15 @@ async def test_lesson_1_a_server_that_keeps_sending_dead_tickets_is_not_stormed(
                 await manager.get_valid_ticket()
         assert server.in_budget()
         assert len(server.requests) <= 10 + clock.boot() / 2 + 1
+
+
+@virtual
+async def test_a_ticket_that_took_too_long_on_the_way_is_unusable(clock: VirtualClock) -> None:
+    server = FakeTicketServer(clock, default=Reply(lifetime=10, latency=4))
+    async with make(server) as manager:
+        with pytest.raises(TicketUnusable):
+            await manager.get_valid_ticket()
+        assert len(server.requests) == 3
 
 
 # -- expiry and clocks ----------------------------------------------------------------------------
@@ -567,6 +628,11 @@ async def test_renewal_respects_retry_after(clock: VirtualClock) -> None:
         manager.start_proactive_renewal()
         await asyncio.sleep(390)
         assert len(server.requests) == 1
+        clock.suspend(3)  # makes the renewal look again at once
+        await asyncio.sleep(2)
+        with pytest.raises(RateLimited):
+            await manager.get_valid_ticket()
+        assert len(server.requests) == 1
         await asyncio.sleep(15)
         assert manager.is_valid()
 
@@ -706,6 +772,29 @@ async def test_lesson_11_auto_switches_at_the_first_used_ticket(clock: VirtualCl
             lease = await manager.lease()
             assert server.handshake(lease.value.reveal()) == "ok"
             lease.accepted()
+
+
+@virtual
+async def test_a_ticket_that_was_shared_before_the_switch_never_comes_back(
+    clock: VirtualClock,
+) -> None:
+    server = FakeTicketServer(clock, single_use=True)
+    async with make(server) as manager:
+        first, second = await manager.lease(), await manager.lease()
+        second.rejected("used")
+        first.released()
+        assert not manager.is_valid()
+        assert (await manager.lease()).serial > first.serial
+
+
+@virtual
+async def test_a_ticket_that_was_handed_out_as_text_counts_as_used(clock: VirtualClock) -> None:
+    server = FakeTicketServer(clock, single_use=True)
+    async with make(server) as manager:
+        first = await manager.lease()
+        handed_out = [await manager.refresh_ticket(), await manager.get_valid_ticket()]
+        first.rejected("used")
+        assert (await manager.get_valid_ticket()) not in handed_out
 
 
 @virtual

@@ -163,6 +163,9 @@ class Run:
         try:
             async for event in events:
                 await self._take(event)
+                # Sending need not wait, and an agent may not wait either: without this, one that
+                # has much to say would stop everybody else, and could not be stopped itself.
+                await asyncio.sleep(0)
         finally:
             if isinstance(events, AsyncGenerator):
                 await events.aclose()

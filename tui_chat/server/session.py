@@ -78,6 +78,7 @@ class Session:
     Attributes:
         id: the server's name for it, in its log and in ``session_established``.
         opened: when it began, on the boot clock.
+        frames_sent: frames handed to the connection so far.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Session:
         self._tools: dict[str, OfferedTool] = {}
         self._context: JsonObject = {}
         self._bad_frames = 0
+        self.frames_sent = 0
         self._gone = False
 
     # -- what a run sees of it --------------------------------------------------------------------
@@ -160,6 +162,7 @@ class Session:
             # A client that does not read fills the buffers, and then this waits for it.
             async with asyncio.timeout(SEND_TIMEOUT):
                 await self._websocket.send_text(text)
+            self.frames_sent += 1
         except TimeoutError:
             _log.info("%s does not read and is cut off", self.id)
             await self.drop(NO_CLOSING_HANDSHAKE)

@@ -1,0 +1,437 @@
+"""The application: screens, keys, and the client's thread behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from rich.console import RenderableType
+from textual import events, work
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.geometry import Size
+from textual.screen import Screen
+
+from tui_chat.app.bindings import REGISTRY, Scope, bindings_for
+from tui_chat.app.client_port import ClientFactory, default_client
+from tui_chat.app.glyphs import UNICODE, Glyphs
+from tui_chat.app.paths import style_sheet
+from tui_chat.app.screens.too_small import TooSmallScreen, is_too_small
+from tui_chat.app.settings import ChatSettings
+from tui_chat.app.theme import DARK, THEMES
+from tui_chat.clock import Clock, SystemClock
+from tui_chat.errors import TuiChatError
+from tui_chat.text import clean, is_clean, one_line
+
+if TYPE_CHECKING:
+    from tui_chat.app import messages
+    from tui_chat.app.screens.chat import ChatScreen
+    from tui_chat.app.screens.welcome import WelcomeScreen
+    from tui_chat.app.workers import ClientWorker
+
+__all__ = ["ChatApp"]
+
+QUIT_WINDOW: Final = 3.0
+"""Seconds within which a second Ctrl+C quits."""
+
+LEAVE_WITHIN: Final = 3.0
+"""Seconds the client's thread may take to end; its own limit is lower."""
+
+
+class ChatApp(App[None], inherit_bindings=False):
+    """The terminal chat.
+
+    Args:
+        settings: where to connect; None shows the welcome screen.
+        start_demo: starts the demo server, blocking, and returns how to reach it; raises
+            ``TuiChatError``. Called in a thread.
+        client_factory: makes the client, in the client's thread.
+        clock: what the countdown goes by.
+        glyphs: the symbols the terminal can show.
+        theme: ``tui-chat-dark`` or ``tui-chat-light``.
+        versions: the line of versions in the debug info; by default the real ones.
+        zone: time zone of the debug info; None is the local one.
+        leaving: called when the application has given the terminal back and is about to end.
+    """
+
+    TITLE = "tui-chat"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Scope.APP)]
+    # Its binding would come on top of the registry's; the registry says Ctrl+P as well.
+    COMMAND_PALETTE_BINDING: ClassVar[str] = next(c for c in REGISTRY if c.id == "palette").keys[0]
+
+    def __init__(
+        self,
+        settings: ChatSettings | None,
+        *,
+        start_demo: Callable[[], ChatSettings] | None = None,
+        client_factory: ClientFactory = default_client,
+        clock: Clock | None = None,
+        glyphs: Glyphs = UNICODE,
+        theme: str = DARK.name,
+        versions: str = "",
+        zone: tzinfo | None = None,
+        leaving: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(css_path=str(style_sheet("app")))
+        for known in THEMES:
+            self.register_theme(known)
+        # Before anything runs; setting it the usual way would read all styles once more.
+        self.set_reactive(App.theme, theme)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._settings = settings
+        self._start_demo = start_demo
+        self._client_factory = client_factory
+        self._clock = clock or SystemClock()
+        self._glyphs = glyphs
+        self._versions = versions
+        self._zone = zone
+        self._leaving = leaving
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._worker: ClientWorker | None = None
+        self._begun = False
+        self._quit_until = float("-inf")
+        self.set_class(glyphs.ascii, "-ascii")
+
+    # -- screens ----------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The chat, or the way to one."""
+        settings = self._settings
+        return self._make_welcome() if settings is None else self._make_chat(settings)
+
+    def _make_welcome(self) -> WelcomeScreen:
+        from tui_chat.app.screens.welcome import WelcomeScreen  # noqa: PLC0415 - seldom needed
+
+        return WelcomeScreen(self._glyphs)
+
+    def _make_chat(self, settings: ChatSettings) -> ChatScreen:
+        from tui_chat.app.screens.chat import ChatScreen  # noqa: PLC0415 - not for the welcome
+
+        return ChatScreen(settings, self._clock, self._glyphs)
+
+    @property
+    def chat(self) -> ChatScreen | None:
+        """The chat screen, wherever on the stack it is; None on the welcome screen."""
+        from tui_chat.app.screens.chat import ChatScreen  # noqa: PLC0415 - not for the welcome
+
+        return next((s for s in self.screen_stack if isinstance(s, ChatScreen)), None)
+
+    def on_mount(self) -> None:
+        """Look whether there is room."""
+        self._own_loop = asyncio.get_running_loop()
+        self._fit(self.size)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        # Start the client after the first frame, because the imports that this needs take longer
+        # than that frame. Textual's Ready event and call_after_refresh come earlier: at start-up
+        # they fall into a batch, in which nothing is painted.
+        super()._display(screen, renderable)
+        if self._settings is not None and not self._begun and not self._batch_count:
+            self._begun = True
+            self.call_later(self._start_client, self._settings)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Look whether there is room."""
+        self._fit(event.size)
+
+    def _fit(self, size: Size) -> None:
+        """Cover everything in a terminal that is too small, and uncover it when it has grown."""
+        if not self.screen_stack:
+            return
+        top = self.screen
+        cover = top if isinstance(top, TooSmallScreen) else None
+        if is_too_small(size):
+            if cover is None:
+                cover = TooSmallScreen()
+                self.push_screen(cover)
+            cover.show(size)
+        elif cover is not None:
+            self.pop_screen()
+
+    # -- the client's thread ----------------------------------------------------------------------
+    #
+    # The handlers are found by their names: importing the messages has to wait for the first frame.
+
+    async def _start_client(self, settings: ChatSettings) -> None:
+        chat = self.chat
+        if chat is None:
+            return
+        await chat.furnish()
+        from tui_chat.app.workers import ClientWorker  # noqa: PLC0415 - after the first frame
+
+        worker = self._worker = ClientWorker(
+            settings,
+            self.post_message,
+            client_factory=self._client_factory,
+            tools=_offered_tools,
+        )
+        chat.worker = worker
+        self.run_worker(
+            worker.run,
+            name="client",
+            group="client",
+            thread=True,
+            exclusive=True,
+            exit_on_error=False,
+        )
+
+    async def on_unmount(self) -> None:
+        """Disconnect. The terminal is the user's again already; this only takes a moment."""
+        if self._leaving is not None:
+            self._leaving()
+        worker = self._worker
+        if worker is None:
+            return
+        worker.stop()
+        clock = asyncio.get_running_loop()
+        give_up = clock.time() + LEAVE_WITHIN
+        # The thread has its own loop, so there is no asyncio event to wait for.
+        while not worker.done.is_set() and clock.time() < give_up:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    def on_connection_changed(self, event: messages.ConnectionChanged) -> None:
+        """Show the connection's state."""
+        if self.chat is not None:
+            self.chat.show_status(event.status)
+
+    def _ticket_changed(self, event: messages.ClientMessage) -> None:
+        """The countdown bar lives from these."""
+        if self.chat is not None:
+            self.chat.show_ticket(event)
+
+    on_ticket_renewing = _ticket_changed
+    on_ticket_renewed = _ticket_changed
+    on_ticket_renewal_failed = _ticket_changed
+    on_ticket_expired = _ticket_changed
+    on_ticket_gone = _ticket_changed
+
+    def on_conversation_changed(self, event: messages.ConversationChanged) -> None:
+        """Show what was said."""
+        if self.chat is not None:
+            self.chat.show_changes(event.changes)
+
+    def on_conversation_reset(self, event: messages.ConversationReset) -> None:
+        """Show everything afresh."""
+        if self.chat is not None:
+            self.chat.show_conversation(event.messages)
+
+    def on_server_notice(self, event: messages.ServerNotice) -> None:
+        """Show what the server reports."""
+        more = f" ({event.more} more were left out)" if event.more else ""
+        code = f" [{event.code}]" if event.code else ""
+        self.notify(
+            f"{event.text}{code}{more}", title="The server says", severity="warning", markup=False
+        )
+
+    def on_batch_delivered(self) -> None:
+        """Ask for the next batch."""
+        if self._worker is not None:
+            self._worker.acknowledge()
+
+    def on_send_accepted(self, event: messages.SendAccepted) -> None:
+        """Clear the prompt."""
+        if self.chat is not None:
+            self.chat.show_accepted(event.number)
+
+    def on_send_refused(self, event: messages.SendRefused) -> None:
+        """Keep the prompt, say why."""
+        if self.chat is not None:
+            self.chat.show_refused(event.number, event.sentence)
+
+    def on_command_failed(self, event: messages.CommandFailed) -> None:
+        """Say what did not work."""
+        if self.chat is not None:
+            self.chat.show_notice(event.sentence)
+
+    def on_client_failed(self, event: messages.ClientFailed) -> None:
+        """Say that nothing goes on."""
+        if self.chat is not None:
+            self.chat.show_stopped(event.sentence)
+
+    def on_debug_info_arrived(self, event: messages.DebugInfoArrived) -> None:
+        """Show it if it is still wanted."""
+        from tui_chat.app.screens.debug import DebugScreen  # noqa: PLC0415 - seldom needed
+
+        for screen in self.screen_stack:
+            if isinstance(screen, DebugScreen):
+                screen.show(event.info)
+
+    def ask_debug_info(self) -> bool:
+        """Ask the client's thread for debug info; False if there is none to ask."""
+        if self._worker is None:
+            return False
+        self._worker.request_debug_info()
+        return True
+
+    # -- the demo ---------------------------------------------------------------------------------
+
+    def begin_demo(self) -> None:
+        """Start the demo server in a thread, then chat with it."""
+        self._run_demo()
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="demo")
+    def _run_demo(self) -> None:
+        try:
+            if self._start_demo is None:
+                raise TuiChatError("The demo is not available here.")  # noqa: TRY301 - one way out
+            settings = self._start_demo()
+        except TuiChatError as error:
+            self.call_from_thread(self._demo_failed, one_line(str(error), 300))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the user has to be told
+            kind = type(error).__name__
+            self.call_from_thread(self._demo_failed, f"The demo could not be started ({kind}).")
+        else:
+            self.call_from_thread(self.call_later, self._demo_started, settings)
+
+    def _demo_failed(self, sentence: str) -> None:
+        from tui_chat.app.screens.welcome import WelcomeScreen  # noqa: PLC0415 - it is there
+
+        for screen in self.screen_stack:
+            if isinstance(screen, WelcomeScreen):
+                screen.failed(sentence)
+
+    async def _demo_started(self, settings: ChatSettings) -> None:
+        while len(self.screen_stack) > 1:  # help may be open by now
+            await self.pop_screen()
+        # On top of the welcome screen, which nobody comes back to.
+        await self.push_screen(self._make_chat(settings))
+        self._fit(self.size)
+        self._settings = settings  # the next frame starts the client
+        self.screen.refresh()
+
+    # -- keys and commands ------------------------------------------------------------------------
+
+    def action_toggle_help(self) -> None:
+        """Open or close the list of keys."""
+        from tui_chat.app.screens.help import HelpScreen  # noqa: PLC0415 - seldom needed
+
+        self._toggle(HelpScreen, HelpScreen)
+
+    def action_toggle_debug(self) -> None:
+        """Open or close the debug info."""
+        from tui_chat.app.screens.debug import DebugScreen  # noqa: PLC0415 - seldom needed
+
+        self._toggle(
+            DebugScreen,
+            lambda: DebugScreen(self._clock, self._versions or _versions(), self._zone),
+        )
+
+    def _toggle(self, kind: type[Screen[None]], make: Callable[[], Screen[None]]) -> None:
+        from tui_chat.app.screens.overlay import Overlay  # noqa: PLC0415 - seldom needed
+
+        top = self.screen
+        if isinstance(top, TooSmallScreen):
+            return
+        if isinstance(top, kind):
+            self.pop_screen()
+        elif isinstance(top, Overlay):
+            self.switch_screen(make())
+        else:
+            self.push_screen(make())
+
+    def action_reconnect(self) -> None:
+        """Connect now."""
+        if self._worker is not None:
+            self._worker.reconnect()
+
+    def action_stop_run(self) -> None:
+        """Stop the running reply (from the palette)."""
+        if self.chat is not None:
+            self.chat.action_stop_run()
+
+    def action_transcript_live(self) -> None:
+        """Go to the newest message (from the palette)."""
+        if self.chat is not None:
+            self.chat.action_transcript_live()
+
+    def action_command_palette(self) -> None:
+        """Open the palette where it has room."""
+        if not isinstance(self.screen, TooSmallScreen):
+            super().action_command_palette()
+
+    def action_interrupt(self) -> None:
+        """Quit at the second Ctrl+C; a selection was copied before it came to this."""
+        now = self._clock.boot()
+        if now < self._quit_until:
+            self.exit()
+            return
+        self._quit_until = now + QUIT_WINDOW
+        self.notify("Press Ctrl+C again to quit", timeout=QUIT_WINDOW, markup=False)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """The palette: what the registry has a title for, and the theme."""
+        for command in REGISTRY:
+            if command.palette:
+                action = command.action
+                yield SystemCommand(command.palette, command.help, _runner(self, action))
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand text to the terminal's clipboard, without what cannot be seen in it.
+
+        The terminal never answers, so nobody can say that it was copied.
+        """
+        hidden = not is_clean(text)
+        super().copy_to_clipboard(clean(text))
+        note = " Hidden characters in it were made visible." if hidden else ""
+        self.notify(f"Sent to the terminal's clipboard.{note}", timeout=2, markup=False)
+
+    # -- when something goes wrong ----------------------------------------------------------------
+
+    def leave(self) -> bool:
+        """End the application; may be called from a signal handler and from any thread.
+
+        Returns:
+            Whether there is a running application to end.
+        """
+        if self._own_loop is None or self._own_loop.is_closed():
+            return False
+        self._own_loop.call_soon_threadsafe(self.exit)
+        return True
+
+    def _fatal_error(self) -> None:
+        # Textual would print a traceback with the values of all local variables, secrets among
+        # them. Whoever started the application reports the error instead (see `crash`).
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:  # noqa: ARG002 - see the docstring
+        """End the application; what Textual wanted to print is not shown, for the same reason."""
+        self._return_code = 1
+        self._close_messages_no_wait()
+
+    @property
+    def crash(self) -> BaseException | None:
+        """The error that ended the application; None if it ended as it should."""
+        return self._exception
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended otherwise than by the user's wish."""
+        return self._return_code not in {None, 0}
+
+
+def _runner(app: ChatApp, action: str) -> Callable[[], object]:
+    async def run() -> None:
+        await app.run_action(action)
+
+    return run
+
+
+def _offered_tools() -> Sequence[Any]:
+    from tui_chat.app.client_tools import client_tools  # noqa: PLC0415 - in the client's thread
+
+    return client_tools()
+
+
+def _versions() -> str:
+    import textual  # noqa: PLC0415 - its version is looked up on disk
+
+    from tui_chat import __version__  # noqa: PLC0415 - see above
+
+    return (
+        f"tui-chat {__version__}, Textual {textual.__version__}, "
+        f"Python {sys.version.split(maxsplit=1)[0]}, {sys.platform}"
+    )

@@ -1,0 +1,78 @@
+"""The part of the client that the application uses, so that tests can stand in for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tui_chat.secret import Secret
+
+if TYPE_CHECKING:
+    from tui_chat.connection.status import ConnectionStatus
+    from tui_chat.conversation.model import Message
+    from tui_chat.debug_info import ClientDebugInfo
+    from tui_chat.events import ChatEvent
+
+__all__ = ["ChatClient", "ClientFactory", "default_client"]
+
+
+class ChatClient(Protocol):
+    """See :class:`tui_chat.chat_client.WebSocketChatClient` for what each of these promises."""
+
+    def start(
+        self,
+        *,
+        chat_server_url: str,
+        user_mp_auth_token: str | Secret,
+        chat_server_key: str | Secret,
+        user_id: str | None = None,
+        entity_id: str | None = None,
+        entity_type: str | None = None,
+        tools: Sequence[Any] = (),
+        context_helpers: Any = None,
+        allow_plaintext: bool = False,
+    ) -> None:
+        """Connect and keep trying."""
+        ...
+
+    async def on_trigger_message(self, message: str) -> None:
+        """Return when the message is safely accepted."""
+        ...
+
+    async def stop_run(self) -> Any:
+        """Stop the reply."""
+        ...
+
+    def reconnect_now(self) -> bool:
+        """Connect at once; False if not started."""
+        ...
+
+    async def disconnect(self) -> None:
+        """End for good."""
+        ...
+
+    def get_connection_status(self) -> ConnectionStatus:
+        """Return the state."""
+        ...
+
+    def get_debug_info(self) -> ClientDebugInfo:
+        """Return a snapshot without secrets."""
+        ...
+
+    def events(self) -> AsyncIterator[ChatEvent]:
+        """Return what happens from this call on."""
+        ...
+
+    def snapshot(self) -> tuple[Message, ...]:
+        """Return copies of all messages."""
+        ...
+
+
+ClientFactory = Callable[[], ChatClient]
+
+
+def default_client() -> ChatClient:
+    """Make the real client. Called in the client's thread: its imports are the slow ones."""
+    from tui_chat.chat_client import WebSocketChatClient  # noqa: PLC0415 - see above
+
+    return WebSocketChatClient()

@@ -1,0 +1,281 @@
+"""A message in the transcript: its text in pieces, and the heights of these pieces."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tui_chat.app.transcript.frame import first_prefix, foot_lines, gutter, head_lines
+from tui_chat.app.transcript.height_index import HeightIndex
+from tui_chat.app.transcript.intake import Intake
+from tui_chat.app.transcript.lines import Line
+from tui_chat.app.transcript.markdown import read_references
+from tui_chat.app.transcript.marks import Marks
+from tui_chat.app.transcript.parsing import estimate_piece, parse_piece, plain_pieces
+from tui_chat.app.transcript.piece import Piece, PieceKind
+from tui_chat.app.transcript.rows import Row, lay_out
+from tui_chat.app.transcript.stream import BlockScanner
+from tui_chat.conversation.model import Message, MessageKind, MessageState, ToolCall
+
+__all__ = ["Entry"]
+
+_NONE: Final = HeightIndex()
+"""The heights of an entry without pieces; never changed."""
+_JOIN: Final = 1024
+"""Deltas that are joined into one string while a message streams."""
+_MARKDOWN: Final = (MessageKind.ASSISTANT, MessageKind.REASONING)
+_TURN: Final = (MessageKind.ASSISTANT, MessageKind.REASONING, MessageKind.TOOL)
+
+
+class Entry:
+    """A message and what was made of it.
+
+    The message handed in is only read: whoever owns it may go on changing it.
+
+    Args:
+        message: the message.
+        before: the entry above, which decides whether the speaker is named again.
+        marks: the symbols in use.
+        name: what the other side is called.
+
+    Attributes:
+        pieces: None until the entry has come near the viewport, or after it was forgotten.
+        heights: one for each piece, at ``width``.
+    """
+
+    __slots__ = (
+        "_characters",
+        "_chunks",
+        "_complete",
+        "_intake",
+        "_joined",
+        "_marks",
+        "_measured",
+        "_newlines",
+        "_pending",
+        "_references",
+        "_scanner",
+        "_stable",
+        "code",
+        "created",
+        "finished",
+        "gap",
+        "heights",
+        "id",
+        "kind",
+        "name",
+        "opens_turn",
+        "pieces",
+        "state",
+        "tool",
+        "width",
+    )
+
+    def __init__(
+        self, message: Message, before: Entry | None, marks: Marks, name: str = "Assistant"
+    ) -> None:
+        self.id = message.id
+        self.kind = message.kind
+        self.state = message.state
+        self.created = message.created
+        self.finished = message.finished
+        self.tool: ToolCall | None = message.tool
+        self.code = message.code
+        self.name = name
+        self._marks = marks
+        self.opens_turn = message.kind in _TURN and (before is None or before.kind not in _TURN)
+        follows_tool = before is not None and before.kind is message.kind is MessageKind.TOOL
+        self.gap = before is not None and not follows_tool
+        self._chunks = list(message.chunks)
+        self._characters = sum(map(len, self._chunks))
+        self._newlines = sum(chunk.count("\n") for chunk in self._chunks)
+        self.pieces: list[Piece] | None = None
+        self.heights = _NONE
+        self.width = 0
+        self._measured = bytearray()
+        self._scanner: BlockScanner | None = None
+        self._intake: Intake | None = None
+        self._pending = 0  # the first chunk that the scanner has not read
+        self._joined = 0  # the chunks before this one were joined
+        self._complete = False  # everything has been read, and there will be no more
+        self._stable = 0  # pieces that will not change any more
+        self._references: dict[str, Any] = {}
+
+    # -- what the conversation tells --------------------------------------------------------------
+
+    @property
+    def streaming(self) -> bool:
+        """Whether more may come."""
+        return self.state is MessageState.STREAMING
+
+    def append(self, text: str) -> None:
+        """Record more text."""
+        if text:
+            self._chunks.append(text)
+            self._characters += len(text)
+            self._newlines += text.count("\n")
+
+    def finish(self, state: MessageState, at: float) -> None:
+        """Record the end."""
+        if self.streaming:
+            self.state = state
+            self.finished = at
+
+    def seconds(self, now: float) -> float | None:
+        """Return how long it took or has taken so far; None when nobody measured it."""
+        if self.finished is not None:
+            return max(self.finished - self.created, 0.0)
+        return max(now - self.created, 0.0) if self.streaming else None
+
+    # -- pieces -----------------------------------------------------------------------------------
+
+    @property
+    def height(self) -> int:
+        """Rows at ``width``, as far as known."""
+        return self.heights.total
+
+    def estimate(self, width: int) -> int:
+        """Return about how many rows the entry takes, without looking at its text."""
+        room = max(width - 4, 8)
+        head = self.gap + (self.kind is not MessageKind.SYSTEM) + (self.kind is MessageKind.TOOL)
+        return max(head + self._characters // room + (self._newlines * 3) // 4 + 1, 1)
+
+    def open(self, width: int, now: float) -> None:
+        """Make the pieces, or bring them up to date with text, state and width."""
+        if self.pieces is None:
+            self.pieces = [Piece(PieceKind.FIXED)]
+            self._scanner = BlockScanner() if self.kind in _MARKDOWN else None
+            self._intake = Intake()
+            self._pending = 0
+            self._complete = False
+            self._stable = 1
+            self.heights = HeightIndex()
+            self._measured = bytearray()
+        if self.width != width or not len(self.heights):
+            self.width = width
+            for piece in self.pieces:
+                piece.rows = None
+            self._rebuild(0)
+        self._update_text()
+        self.update_head(now)
+
+    def forget(self) -> None:
+        """Give back the memory of everything that can be made again."""
+        self.pieces = None
+        self._scanner = self._intake = None
+        self.heights = _NONE
+        self._measured = bytearray()
+        self._references = {}
+        self._chunks = ["".join(self._chunks)]
+        self._joined = 0
+
+    def update_head(self, now: float) -> int:
+        """Make the head anew (it shows states and times); return by how much it grew."""
+        if self.pieces is None:
+            return 0
+        head = self.pieces[0]
+        head.lines = head_lines(self, self.seconds(now), self._marks, empty=not self._characters)
+        head.rows = None
+        return self.measure(0)
+
+    def _update_text(self) -> None:
+        """Read what has come since the last time."""
+        if self.pieces is None or self._complete:
+            return
+        done = not self.streaming
+        closed: list[Piece]
+        if self._scanner is None:
+            closed, rest = [], list(plain_pieces(self._clean()))
+            if done:
+                closed, rest = rest, []
+        else:
+            closed, rest = self._scan(self._scanner, done=done)
+        if done:
+            if foot := foot_lines(self, self._marks):
+                closed.append(Piece(PieceKind.FIXED, lines=foot))
+            self._complete = True
+            self._scanner = None
+        first = self._stable
+        self.pieces[first:] = [*closed, *rest]
+        self._stable = first + len(closed)
+        self._rebuild(first)
+
+    def _scan(self, scanner: BlockScanner, *, done: bool) -> tuple[list[Piece], list[Piece]]:
+        """Return the pieces that are new and final, and those that may change."""
+        known = len(scanner.references)
+        chunks = self._chunks
+        intake = self._intake = self._intake or Intake()
+        scanner.feed(intake.feed("".join(chunks[self._pending :])))
+        self._pending = len(chunks)
+        if self._pending - self._joined > _JOIN:
+            # Thousands of little strings cost more than the text in them.
+            chunks[self._joined :] = ["".join(chunks[self._joined :])]
+            self._pending = self._joined = len(chunks)
+        if done:
+            scanner.feed(intake.finish())
+            scanner.finish()
+        closed = scanner.take()
+        if len(scanner.references) != known:
+            self._references = read_references(scanner.references)
+            self._forget_links()
+        return closed, ([] if done else scanner.preview())
+
+    def _forget_links(self) -> None:
+        """A definition came: what looks like a link has to be parsed again."""
+        for number, piece in enumerate(self.pieces or ()):
+            if "[" in piece.source and piece.kind is not PieceKind.CODE:
+                piece.lines = piece.rows = None
+                self._measured[number] = 0
+
+    def _clean(self) -> str:
+        intake = Intake()
+        return intake.feed("".join(self._chunks)) + intake.finish()
+
+    def _rebuild(self, first: int) -> None:
+        """Start over with the heights of the pieces from ``first`` on: as estimates."""
+        pieces = self.pieces or []
+        estimates = [estimate_piece(piece, self.width) for piece in pieces[first:]]
+        if first:
+            while len(self.heights) > first:
+                self.heights.pop()
+            for estimate in estimates:
+                self.heights.append(estimate)
+        else:
+            self.heights = HeightIndex(estimates)
+        del self._measured[first:]
+        self._measured.extend(bytes(len(estimates)))
+
+    # -- rows -------------------------------------------------------------------------------------
+
+    def measured(self, number: int) -> bool:
+        """Whether the height of a piece is known and not estimated."""
+        return bool(self._measured[number])
+
+    def measure(self, number: int) -> int:
+        """Lay out a piece; return by how much it is taller than was thought."""
+        self._measured[number] = 1
+        return self.heights.set(number, len(self.rows(number)))
+
+    def rows(self, number: int) -> list[Row]:
+        """Return the rows of a piece, made if necessary."""
+        if self.pieces is None:
+            return []
+        piece = self.pieces[number]
+        if piece.rows is None:
+            piece.rows = lay_out(self._lines(piece, number), self.width)
+        return piece.rows
+
+    def _lines(self, piece: Piece, number: int) -> list[Line]:
+        if piece.lines is None:
+            lines = parse_piece(piece, self._references)
+            if piece.gap and number > 1 and lines:
+                lines.insert(0, Line())
+            before, base, fill = gutter(self.kind, self._marks)
+            first = first_prefix(self.kind, self._marks) if number == 1 else before
+            for at, line in enumerate(lines):
+                line.first = (before if at else first) + line.first
+                line.rest = before + line.rest
+                if base:
+                    line.base = f"{base} {line.base}"
+                line.fill = line.fill or fill
+            piece.lines = lines
+        return piece.lines

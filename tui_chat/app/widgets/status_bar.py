@@ -1,0 +1,113 @@
+"""The line at the top: the program, the connection as glyph, word and colour, and the server."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui_chat.app.glyphs import UNICODE, Glyphs
+from tui_chat.app.spans import milliseconds, rough
+from tui_chat.app.widgets.one_line import cut, spread
+from tui_chat.clock import Clock
+from tui_chat.connection.status import ConnectionState, ConnectionStatus
+from tui_chat.errors import CredentialsRejected
+from tui_chat.text import one_line
+
+__all__ = ["ConnectionFace", "StatusBar", "connection_face", "host_of"]
+
+_GOOD: Final = "$text-success"
+_BUSY: Final = "$text-warning"
+_BAD: Final = "$text-error"
+
+
+class ConnectionFace:
+    """A connection's state as it is shown: a glyph, words, a colour."""
+
+    __slots__ = ("glyph", "style", "words")
+
+    def __init__(self, glyph: str, words: str, style: str) -> None:
+        self.glyph = glyph
+        self.words = words
+        self.style = style
+
+
+def connection_face(status: ConnectionStatus, now: float, glyphs: Glyphs) -> ConnectionFace:
+    """Return what to show for ``status`` at ``now`` on the boot clock."""
+    wait = None if status.retry_at is None else status.retry_at - now
+    again = status.is_reconnecting or status.reconnect_attempts > 1
+    match status.state:
+        case ConnectionState.READY:
+            trip = status.round_trip
+            words = "connected"
+            if trip is not None:
+                words += f" {glyphs.dot} {milliseconds(trip)}"
+            return ConnectionFace(glyphs.on, words, _GOOD)
+        case ConnectionState.BACKOFF:
+            words = "reconnecting" + ("" if wait is None or wait <= 0 else f" in {rough(wait)}")
+            return ConnectionFace(glyphs.waiting, words, _BUSY)
+        case ConnectionState.PAUSED:
+            words = "paused" if wait is None or wait <= 0 else f"paused for {rough(wait)}"
+            return ConnectionFace(glyphs.waiting, words, _BUSY)
+        case ConnectionState.FAILED:
+            refused = isinstance(status.cause, CredentialsRejected)
+            return ConnectionFace(glyphs.alert, "sign-in needed" if refused else "stopped", _BAD)
+        case ConnectionState.CLOSED:
+            return ConnectionFace(glyphs.off, "offline", _BAD)
+        case ConnectionState.IDLE:
+            return ConnectionFace(glyphs.busy, "starting", "$muted")
+        case _:
+            words = "reconnecting" if again else "connecting"
+            return ConnectionFace(glyphs.busy, words, _BUSY)
+
+
+def host_of(url: str) -> str:
+    """Return host and port of a URL, clean; empty if there is none to see."""
+    try:
+        parts = urlsplit(url)
+        return one_line(parts.netloc.rpartition("@")[2], 100)
+    except ValueError:
+        return ""
+
+
+class StatusBar(Widget):
+    """One line; it counts down by itself while a next try is scheduled."""
+
+    status: reactive[ConnectionStatus] = reactive(ConnectionStatus(), init=False)
+
+    def __init__(self, clock: Clock, *, server: str, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(id="status-bar")
+        self._clock = clock
+        self._server = server
+        self._glyphs = glyphs
+
+    def on_mount(self) -> None:
+        """Start counting down."""
+        self.set_interval(1.0, self._tick)
+
+    def _tick(self) -> None:
+        if self.status.retry_at is not None:
+            self.refresh()
+
+    def render(self) -> Content:
+        """Draw the line; the state is what stays when there is little room."""
+        width = self.content_size.width
+        face = connection_face(self.status, self._clock.boot(), self._glyphs)
+        state = cut(f"{face.glyph} {face.words}", max(width - 10, 0), self._glyphs.ellipsis)
+        name = "tui-chat"
+        if width < len(name) + 2 + cell_len(state):
+            return Content.assemble((cut(state, width), face.style))
+        used = len(name) + 2 + cell_len(state)
+        room = width - used - 2
+        server = cut(self._server, room, self._glyphs.ellipsis) if room >= 8 else ""
+        return Content.assemble(
+            (name, "bold"),
+            "  ",
+            (state, face.style),
+            " " * spread(used, cell_len(server), width),
+            (server, "$muted"),
+        )

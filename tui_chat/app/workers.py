@@ -1,0 +1,282 @@
+"""The client's thread: an event loop of its own with the ticket manager and the connection in it.
+
+It runs as a Textual thread worker. The reason is measured: when a terminal stops reading, Textual's
+whole event loop stands still, and pongs, renewals and what is still to be sent must not. The other
+way round, heavy rendering cannot delay the network.
+
+The screen's side calls the methods of :class:`ClientWorker`, which return at once; answers come
+back as messages (:mod:`tui_chat.app.messages`), posted with ``post_message``, which is thread-safe.
+At most one batch of events is in flight: the next one is posted when the screen has acknowledged
+the one before, and until then everything is merged in a :class:`~tui_chat.app.mailbox.Mailbox`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from tui_chat.app import messages
+from tui_chat.app.client_port import ChatClient, ClientFactory, default_client
+from tui_chat.app.mailbox import Mailbox
+from tui_chat.app.settings import ChatSettings
+from tui_chat.errors import MessageRefused, TuiChatError
+from tui_chat.text import one_line
+
+if TYPE_CHECKING:
+    from tui_chat.events import ChatEvent
+
+__all__ = ["ClientWorker"]
+
+FRAME: Final = 0.033
+"""Seconds between two batches, so that a flood of deltas becomes thirty repaints a second."""
+
+GOODBYE: Final = 2.0
+"""Seconds that disconnecting may take at the end."""
+
+Post = Callable[[messages.ClientMessage], object]
+
+
+class ClientWorker:
+    """One client in one thread.
+
+    Args:
+        settings: where to connect, and as whom.
+        post: hands a message to the application; called from the client's thread.
+        client_factory: makes the client; called in the client's thread.
+        tools: makes the client tools that are offered to the server; likewise.
+    """
+
+    def __init__(
+        self,
+        settings: ChatSettings,
+        post: Post,
+        *,
+        client_factory: ClientFactory = default_client,
+        tools: Callable[[], Sequence[Any]] = tuple,
+    ) -> None:
+        self._settings = settings
+        self._post_message = post
+        self._client_factory = client_factory
+        self._tools = tools
+        self._mailbox = Mailbox()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: ChatClient | None = None
+        self._stopping = threading.Event()
+        self.done = threading.Event()
+
+    # -- the screen's side: any thread, returns at once -------------------------------------------
+
+    def send(self, number: int, text: str) -> None:
+        """Send a message; ``SendAccepted`` or ``SendRefused`` with this number is the answer."""
+        if not self._submit(self._send(number, text)):
+            self._post(messages.SendRefused(number, _NOT_RUNNING))
+
+    def stop_run(self) -> None:
+        """Stop the running reply; ``CommandFailed`` if that is not possible."""
+        self._command("stop the reply", lambda client: client.stop_run())
+
+    def reconnect(self) -> None:
+        """Connect now; ``CommandFailed`` if that is not possible."""
+        self._command("reconnect", _reconnect)
+
+    def request_debug_info(self) -> None:
+        """Ask for a snapshot; ``DebugInfoArrived`` is the answer."""
+        if not self._submit(self._debug_info()):
+            self._post(messages.DebugInfoArrived(None))
+
+    def acknowledge(self) -> None:
+        """Say that the latest batch has been dealt with."""
+        self._call(self._free.set)
+
+    def stop(self) -> None:
+        """Disconnect and end the thread; :attr:`done` is set when it has ended."""
+        self._stopping.set()
+        self._call(self._wake)
+
+    def _wake(self) -> None:
+        self._stop.set()
+
+    def _call(self, function: Callable[[], object]) -> bool:
+        loop = self._loop
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:  # closed in between
+            return False
+        return True
+
+    def _submit(self, work: Coroutine[Any, Any, None]) -> bool:
+        loop = self._loop
+        if loop is None or self._stopping.is_set():
+            work.close()
+            return False
+        try:
+            asyncio.run_coroutine_threadsafe(work, loop)
+        except RuntimeError:
+            work.close()
+            return False
+        return True
+
+    def _command(self, what: str, action: Callable[[ChatClient], Coroutine[Any, Any, Any]]) -> None:
+        if not self._submit(self._carry_out(what, action)):
+            self._post(messages.CommandFailed(_NOT_RUNNING))
+
+    # -- the thread -------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Be the thread: connect, serve, and return once stopped. Never raises."""
+        # Not asyncio.run: its end waits without limit for threads that resolve host names.
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(self._main())
+        except Exception as error:  # noqa: BLE001 - whatever it was, the user has to be told
+            self._post(messages.ClientFailed(_crash_sentence(error)))
+        finally:
+            self._loop = None
+            _cancel_leftovers(loop)
+            loop.close()
+            self.done.set()
+
+    async def _main(self) -> None:
+        self._stop = asyncio.Event()
+        self._dirty = asyncio.Event()
+        self._free = asyncio.Event()
+        self._free.set()
+        self._loop = asyncio.get_running_loop()
+        if self._stopping.is_set():
+            return
+        client = self._client = self._client_factory()
+        events = client.events()  # from here on: nothing that start() causes is missed
+        tasks = [
+            asyncio.create_task(self._read(events), name="client events"),
+            asyncio.create_task(self._deliver(client), name="client batches"),
+            asyncio.create_task(self._stop.wait(), name="client stop"),
+        ]
+        try:
+            self._start(client)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not self._stop.is_set():
+                for task in tasks:
+                    if task.done():
+                        task.result()
+                raise RuntimeError("the client's events came to an end")
+        finally:
+            for task in tasks:
+                task.cancel()
+            with suppress(Exception):  # the end comes anyway
+                async with asyncio.timeout(GOODBYE):
+                    await client.disconnect()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, client: ChatClient) -> None:
+        settings = self._settings
+        client.start(
+            chat_server_url=settings.server_url,
+            user_mp_auth_token=settings.token,
+            chat_server_key=settings.key,
+            user_id=settings.user_id,
+            entity_id=settings.entity_id,
+            entity_type=settings.entity_type,
+            tools=self._tools(),
+            allow_plaintext=settings.allow_plaintext,
+        )
+
+    async def _read(self, events: AsyncIterator[ChatEvent]) -> None:
+        from tui_chat.app.translate import put  # noqa: PLC0415 - slow imports, this thread's
+
+        async for event in events:
+            put(self._mailbox, event)
+            self._dirty.set()
+
+    async def _deliver(self, client: ChatClient) -> None:
+        while True:
+            await self._dirty.wait()
+            await self._free.wait()
+            self._dirty.clear()
+            self._free.clear()
+            snapshot = None
+            if self._mailbox.needs_snapshot:  # events were lost: states are read afresh as well
+                snapshot = client.snapshot()
+                status = client.get_connection_status()
+                self._mailbox.put_connection(messages.ConnectionChanged(status))
+            for message in self._mailbox.take(snapshot):
+                self._post(message)
+            self._post(messages.BatchDelivered())
+            await asyncio.sleep(FRAME)
+
+    async def _send(self, number: int, text: str) -> None:
+        try:
+            await self._ready_client().on_trigger_message(text)
+        except (MessageRefused, TuiChatError) as error:
+            self._post(messages.SendRefused(number, one_line(str(error), 300)))
+        except Exception as error:  # noqa: BLE001 - the text must not be lost over it
+            self._post(messages.SendRefused(number, _mistake_sentence("send the message", error)))
+        else:
+            self._post(messages.SendAccepted(number))
+
+    async def _carry_out(
+        self, what: str, action: Callable[[ChatClient], Coroutine[Any, Any, Any]]
+    ) -> None:
+        try:
+            await action(self._ready_client())
+        except TuiChatError as error:
+            self._post(messages.CommandFailed(one_line(str(error), 300)))
+        except Exception as error:  # noqa: BLE001 - a key press must not end the thread
+            self._post(messages.CommandFailed(_mistake_sentence(what, error)))
+
+    async def _debug_info(self) -> None:
+        try:
+            info = self._ready_client().get_debug_info()
+        except Exception as error:  # noqa: BLE001 - an overlay must not end the thread
+            self._post(messages.CommandFailed(_mistake_sentence("read the debug info", error)))
+            self._post(messages.DebugInfoArrived(None))
+        else:
+            self._post(messages.DebugInfoArrived(info))
+
+    def _ready_client(self) -> ChatClient:
+        if self._client is None:
+            raise TuiChatError("The client is still starting. Try again in a moment.")
+        return self._client
+
+    def _post(self, message: messages.ClientMessage) -> None:
+        # The application's loop may be closed already; then nobody wants to know.
+        with suppress(RuntimeError):
+            self._post_message(message)
+
+
+_NOT_RUNNING: Final = "The client is not running, so nothing was sent. Quit and start again."
+
+
+async def _reconnect(client: ChatClient) -> None:
+    # Not reconnect(): that waits until the session is ready, and impatient keys would pile up.
+    if not client.reconnect_now():
+        raise TuiChatError("There is nothing to reconnect.")
+
+
+def _mistake_sentence(what: str, error: Exception) -> str:
+    return f"Could not {what}: a mistake in the program itself ({type(error).__name__})."
+
+
+def _crash_sentence(error: Exception) -> str:
+    if isinstance(error, TuiChatError):
+        return one_line(str(error), 300)
+    return (
+        f"The connection's thread stopped because of a mistake in the program itself "
+        f"({type(error).__name__}). Quit and start again."
+    )
+
+
+def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what still runs, and give it a moment to notice."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        with suppress(Exception):
+            loop.run_until_complete(asyncio.wait(tasks, timeout=0.5))
+    with suppress(Exception):
+        loop.run_until_complete(loop.shutdown_asyncgens())

@@ -1,0 +1,42 @@
+"""What a client is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NotRequired, Required, TypedDict
+
+from tui_chat.secret import Secret
+from tui_chat.ticket import TicketManagerConfig
+from tui_chat.tools import ClientTool
+
+__all__ = ["ClientOptions"]
+
+
+class ClientOptions(TypedDict, total=False):
+    """What a client is started with.
+
+    Attributes:
+        chat_server_url: the server; ``ws``, ``wss``, ``http`` and ``https`` all work.
+        user_mp_auth_token: the user's token.
+        chat_server_key: which application is calling.
+        user_id: sent only to servers of the older generation.
+        entity_id: whom the user acts for.
+        entity_type: ``BRAND``, ``ACCOUNT`` or ``USER``.
+        provider_res_id: the thread to go on with; by default the server opens one.
+        tools: functions the server may call.
+        context_helpers: context for the server, such as ``{"locale": "en"}``.
+        ticket_config: how tickets are fetched and renewed.
+        allow_plaintext: permits ``http`` and ``ws`` to another machine.
+    """
+
+    chat_server_url: Required[str]
+    user_mp_auth_token: Required[str | Secret]
+    chat_server_key: Required[str | Secret]
+    user_id: NotRequired[str | None]
+    entity_id: NotRequired[str | None]
+    entity_type: NotRequired[str | None]
+    provider_res_id: NotRequired[str | None]
+    tools: NotRequired[Iterable[ClientTool]]
+    context_helpers: NotRequired[Mapping[str, Any] | None]
+    ticket_config: NotRequired[TicketManagerConfig | None]
+    allow_plaintext: NotRequired[bool]
