@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Self, Unpack
 
 import httpx
 from msgspec import UNSET
 
-from tui_chat import __version__
+from tui_chat.assembly import Parts, Surroundings
 from tui_chat.client_options import ClientOptions
 from tui_chat.clock import Clock, SystemClock
-from tui_chat.connection.attempt import Link
-from tui_chat.connection.manager import ReconnectCause, WebSocketManager
+from tui_chat.connection.manager import ReconnectCause
 from tui_chat.connection.status import ConnectionStatus
 from tui_chat.conversation.model import Message
 from tui_chat.debug_info import ClientDebugInfo
@@ -31,28 +30,14 @@ from tui_chat.errors import (
     TuiChatError,
 )
 from tui_chat.event_stream import EventStream
-from tui_chat.events import ChatEvent, ConnectionChanged, TicketChanged
-from tui_chat.network import resolve_network
+from tui_chat.events import ChatEvent, ConnectionChanged, ServerNotice, TicketChanged
 from tui_chat.protocol.client_frames import ChatMessage, ClientFrame, StopRun
-from tui_chat.protocol.codec import MAX_FRAME_BYTES
-from tui_chat.protocol.urls import ServerUrl
 from tui_chat.telemetry import Telemetry
-from tui_chat.ticket import AuthData, TicketManager, TicketSource
+from tui_chat.ticket import TicketSource
 from tui_chat.ticket.events import TicketEvent, TicketView
 from tui_chat.tools import ClientTool
 
 __all__ = ["WebSocketChatClient"]
-
-USER_AGENT: Final = f"tui-chat/{__version__}"
-
-
-@dataclass(slots=True)
-class _Running:
-    """What exists between a start and the disconnect that ends it."""
-
-    tickets: TicketManager
-    connection: WebSocketManager
-    unsubscribe: Callable[[], None]
 
 
 class WebSocketChatClient:
@@ -93,20 +78,24 @@ class WebSocketChatClient:
         source: TicketSource | None = None,
         **options: Any,
     ) -> None:
-        self._clock: Clock = clock or SystemClock()
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
-        self._http_client = http_client
-        self._ssl_context = ssl_context
-        self._source = source
+        clock = clock or SystemClock()
+        self._telemetry = Telemetry(clock)
+        self._around = Surroundings(
+            clock=clock,
+            rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
+            telemetry=self._telemetry,
+            http_client=http_client,
+            ssl_context=ssl_context,
+            source=source,
+        )
         self._options = options
-        self._running: _Running | None = None
+        self._running: Parts | None = None
         self._last_status = ConnectionStatus()
-        self._telemetry = Telemetry(self._clock)
         self._events = EventStream()
         self._dialogue = Dialogue(
             self,
             send=self._send,
-            clock=self._clock,
+            clock=clock,
             telemetry=self._telemetry,
             events=self._events,
         )
@@ -145,56 +134,28 @@ class WebSocketChatClient:
         """
         self._begin(options, keep_trying=True)
 
-    def _begin(self, options: ClientOptions, *, keep_trying: bool) -> _Running:
+    def _begin(self, options: ClientOptions, *, keep_trying: bool) -> Parts:
         if self._running is not None:
             raise ConfigurationError(
                 "This client is started already. Call disconnect() first.", code="ALREADY_STARTED"
             )
-        server = ServerUrl.parse(options["chat_server_url"])
-        plaintext = options.get("allow_plaintext", False)
-        network = resolve_network(server, ssl_context=self._ssl_context, allow_plaintext=plaintext)
-        thread = options.get("provider_res_id")
-        auth = AuthData(
-            options["user_mp_auth_token"],
-            options["chat_server_key"],
-            options.get("user_id"),
-            options.get("entity_id"),
-            options.get("entity_type"),
-            thread,
-        )
-        tickets = TicketManager(
-            auth,
-            server,
-            options.get("ticket_config"),
-            source=self._source,
-            clock=self._clock,
-            rng=self._rng,
-            http_client=self._http_client,
-            ssl_context=network.ssl_context,
-            proxy=network.proxy,
-            allow_plaintext=plaintext,
-        )
-        link = Link(
-            server,
-            tickets,
-            network,
+        parts = Parts.assemble(
+            options,
+            self._around,
             hooks=self._dialogue,
-            clock=self._clock,
-            telemetry=self._telemetry,
-            user_agent=USER_AGENT,
-            max_frame=MAX_FRAME_BYTES,
+            on_ticket=self._ticket_changed,
+            on_metadata_refused=self._metadata_refused,
         )
-        connection = WebSocketManager(link, rng=self._rng)
-        if thread is not None:
+        self._running = parts
+        if (thread := options.get("provider_res_id")) is not None:
             self._dialogue.conversation.thread_id = thread
-        self._running = _Running(tickets, connection, tickets.subscribe(self._ticket_changed))
         self._dialogue.offer_tools(options.get("tools", ()))
         if (context := options.get("context_helpers")) is not None:
             self._dialogue.merge_context(context)
         self._events.open()
-        tickets.start_proactive_renewal(self.handle_ticket_renewed)
-        connection.start(keep_trying=keep_trying)
-        return self._running
+        parts.tickets.start_proactive_renewal(self.handle_ticket_renewed)
+        parts.connection.start(keep_trying=keep_trying)
+        return parts
 
     async def disconnect(self) -> None:
         """End the connection for good and forget the ticket. Idempotent.
@@ -205,17 +166,12 @@ class WebSocketChatClient:
         if self._running is not None:
             await self._end(self._running)
 
-    async def _end(self, running: _Running) -> None:
+    async def _end(self, running: Parts) -> None:
         if self._running is not running:
             return  # somebody else ended it meanwhile
         self._running = None
-        running.tickets.clear()  # also stops the renewal: nothing is fetched from here on
-        try:
-            await running.connection.close()
-            await self._dialogue.close()
-        finally:
-            running.unsubscribe()
-            await running.tickets.aclose()
+        await running.close()
+        await self._dialogue.close()
         self._last_status = replace(
             running.connection.status, has_valid_ticket=False, ticket_expires_in=None
         )
@@ -381,6 +337,17 @@ class WebSocketChatClient:
         """
         self._started().tickets.update_auth_data(entity_id=entity_id, entity_type=entity_type)
 
+    async def update_metadata(self, metadata: Mapping[str, Any] | None) -> None:
+        """Set the metadata of the conversation's thread; None clears it.
+
+        Before the server has named the thread the metadata waits, and is set then.
+
+        Raises:
+            ClientClosed: if the client is not started.
+            TuiChatError: why the server did not take it.
+        """
+        await self._started().metadata.set(self.thread_id, metadata)
+
     # -- what the parts report ------------------------------------------------------------------
 
     def handle_ticket_renewed(self, ticket: TicketView) -> None:
@@ -401,12 +368,17 @@ class WebSocketChatClient:
     def thread_named(self, provider_res_id: str) -> None:
         """The server has named the thread."""
         self._telemetry.note("run", f"thread {provider_res_id}")
+        if self._running is not None:
+            self._running.metadata.thread_named(provider_res_id)
+
+    def _metadata_refused(self, error: TuiChatError) -> None:
+        self._events.publish(ServerNotice(str(error), error.code))
 
     def _ticket_changed(self, event: TicketEvent) -> None:
         self._telemetry.count(f"ticket.{type(event).__name__}")
         self._events.publish(TicketChanged(event))
 
-    def _started(self) -> _Running:
+    def _started(self) -> Parts:
         if self._running is None:
             raise ClientClosed("The client is not started, or was disconnected.")
         return self._running

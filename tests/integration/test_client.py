@@ -532,3 +532,26 @@ async def test_the_cause_says_why_it_is_not_connected() -> None:
         assert cause.close_code == 1011
         assert "\x1b" not in str(cause)
         await client.disconnect()
+
+
+async def test_metadata_waits_for_the_thread_and_is_set_on_it() -> None:
+    async with running_server() as server:
+        async with WebSocketChatClient(**options(server)) as client:
+            await client.update_metadata({"topic": "tea"})
+            await answered(client, "hello")
+            thread = client.thread_id
+            assert thread is not None
+            stored = server._state.threads.find(server.user.identity, thread)
+            assert stored is not None
+            await until(lambda: stored.metadata == {"topic": "tea"})
+            await client.update_metadata(None)
+            assert not stored.metadata
+
+
+async def test_metadata_the_server_does_not_take_is_said() -> None:
+    async with running_server() as server:
+        chosen = options(server, provider_res_id="nobody's/thread")
+        async with WebSocketChatClient(**chosen) as client:
+            with pytest.raises(RequestRejected) as caught:
+                await client.update_metadata({"topic": "tea"})
+            assert caught.value.status == 404

@@ -18,6 +18,7 @@ from tui_chat.text import one_line
 __all__ = [
     "KEY_HEADER",
     "REQUEST_ID_HEADER",
+    "THREADS_PATH",
     "TICKETS_PATH",
     "TOKEN_HEADER",
     "VALIDATE_PATH",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 TICKETS_PATH: Final = "/api/v1/tickets"
+THREADS_PATH: Final = "/api/v1/threads"
 VALIDATE_PATH: Final = "/api/v1/tickets/validate"
 WEBSOCKET_PATH: Final = "/ws"
 

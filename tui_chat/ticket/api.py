@@ -1,42 +1,14 @@
-"""The ticket API over HTTP: one request, one answer, nothing repeated and nothing kept.
-
-* one deadline over the whole call, because httpx's timeouts are per read;
-* a bounded body, read undecoded, so that neither an endless answer nor a compression bomb costs
-  memory;
-* redirects are never followed, since credentials would go along;
-* proxy and TLS are given, never taken from the environment, which httpx and websockets read
-  differently.
-"""
+"""The ticket API over HTTP."""
 
 from __future__ import annotations
 
-import asyncio
-import http.cookiejar
-import ssl
 import uuid
-import zlib
-from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any
 
-import httpx
-import msgspec
 from msgspec import UNSET
 
-from tui_chat import __version__
-from tui_chat.clock import Clock, SystemClock
-from tui_chat.errors import (
-    ClientClosed,
-    ConfigurationError,
-    ProtocolError,
-    RequestTimeout,
-    TuiChatError,
-)
-from tui_chat.network import network_error
 from tui_chat.protocol.http import (
-    KEY_HEADER,
-    REQUEST_ID_HEADER,
     TICKETS_PATH,
-    TOKEN_HEADER,
     VALIDATE_PATH,
     ClientInfo,
     TicketRequest,
@@ -45,69 +17,26 @@ from tui_chat.protocol.http import (
 from tui_chat.protocol.timestamps import format_timestamp
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
-from tui_chat.ticket.answers import Answer, read_grant, read_validation
+from tui_chat.ticket.answers import read_grant, read_validation
 from tui_chat.ticket.auth import REQUEST_ID, AuthData, TicketGrant
-from tui_chat.ticket.failures import detached
-from tui_chat.ticket.library_logs import discreet_logs
+from tui_chat.ticket.http_api import HttpApi
 from tui_chat.ticket.validation import TicketValidation
 
-__all__ = ["MAX_BODY", "HttpTicketSource"]
-
-_Result = TypeVar("_Result")
-
-MAX_BODY: Final = 64 * 1024
-"""Bytes of an answer that are read; a ticket answer has a few hundred."""
-
-USER_AGENT: Final = f"tui-chat/{__version__}"
+__all__ = ["HttpTicketSource"]
 
 
-class HttpTicketSource:
+class HttpTicketSource(HttpApi):
     """Asks a chat server for tickets.
 
     Args:
         server: the server; tickets are asked for under ``/api/v1/tickets``.
-        client: an HTTP client to use instead of an own one; it is not closed here.
-        ssl_context: for TLS, by default the system's trust store.
-        proxy: URL of an HTTP proxy; None for a direct connection, whatever the environment says.
-        timeout: seconds for one whole call, body included.
-        clock: the wall clock that is sent along and that ``Retry-After`` dates are read against
-            when the server does not say what time it is.
-        user_agent: who is asking.
-        token_header: name of the header that carries the user's token.
-        token_prefix: what stands before the token in it, such as ``"Bearer "``.
-        key_header: name of the header that carries the server key.
         send_user_id: whether to send ``userId``, which servers of the older generation want.
+        options: see :class:`~tui_chat.ticket.http_api.HttpApi`.
     """
 
-    def __init__(
-        self,
-        server: ServerUrl,
-        *,
-        client: httpx.AsyncClient | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        proxy: str | None = None,
-        timeout: float = 30.0,
-        clock: Clock | None = None,
-        user_agent: str = USER_AGENT,
-        token_header: str = TOKEN_HEADER,
-        token_prefix: str = "",
-        key_header: str = KEY_HEADER,
-        send_user_id: bool = False,
-    ) -> None:
-        self._server = server
-        self._client = client
-        self._owns_client = client is None
-        self._ssl_context = ssl_context
-        self._proxy = proxy
-        self._timeout = timeout
-        self._clock = clock or SystemClock()
-        self._user_agent = user_agent
-        self._token_header = token_header
-        self._token_prefix = token_prefix
-        self._key_header = key_header
+    def __init__(self, server: ServerUrl, *, send_user_id: bool = False, **options: Any) -> None:
+        super().__init__(server, **options)
         self._send_user_id = send_user_id
-        self._opening: asyncio.Lock | None = None
-        self._closed = False
 
     async def fetch(self, auth: AuthData) -> TicketGrant:
         """Ask for one ticket.
@@ -125,40 +54,6 @@ class HttpTicketSource:
         """
         return await self._guarded(self._validate(auth, ticket))
 
-    async def aclose(self) -> None:
-        """Close the own HTTP client, if there is one. Idempotent."""
-        self._closed = True
-        client, self._client = self._client, None
-        if client is not None and self._owns_client:
-            await client.aclose()
-
-    async def _guarded(self, call: Coroutine[Any, Any, _Result]) -> _Result:
-        """Run a call under the deadline; let out our own errors only."""
-        failure: TuiChatError
-        try:
-            with discreet_logs():
-                async with asyncio.timeout(self._timeout):
-                    return await call
-        except TuiChatError as error:
-            failure = detached(error)
-        except (TimeoutError, httpx.TimeoutException):
-            failure = RequestTimeout(
-                f"{self._server} did not finish its answer within {self._timeout:g} s."
-            )
-        except (httpx.RemoteProtocolError, httpx.DecodingError, zlib.error):
-            failure = ProtocolError(f"What {self._server} answered is not valid HTTP.")
-        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL):
-            failure = ConfigurationError(
-                f"No request can be sent to {self._server}: bad URL or header."
-            )
-        except (httpx.TransportError, OSError) as error:
-            failure = network_error(error, self._server)
-        except UnicodeEncodeError:
-            failure = ConfigurationError("The entity or thread id holds what cannot be sent.")
-        # Raised out here, the error carries none of the frames and exceptions above, which hold
-        # the credentials in their variables.
-        raise failure
-
     async def _fetch(self, auth: AuthData) -> TicketGrant:
         request_id = REQUEST_ID.get() or uuid.uuid4().hex
         request = TicketRequest(
@@ -170,8 +65,7 @@ class HttpTicketSource:
             ),
             userId=auth.user_id if self._send_user_id and auth.user_id is not None else UNSET,
         )
-        secrets = (auth.user_mp_auth_token, auth.chat_server_key)
-        answer = await self._post(TICKETS_PATH, auth, request, request_id, secrets)
+        answer = await self._request("POST", TICKETS_PATH, auth, request, request_id=request_id)
         return read_grant(answer, request_id)
 
     async def _validate(self, auth: AuthData, ticket: Secret) -> TicketValidation:
@@ -180,115 +74,9 @@ class HttpTicketSource:
             entityId=UNSET if auth.entity_id is None else auth.entity_id,
             entityType=UNSET if auth.entity_type is None else auth.entity_type,
         )
-        secrets = (auth.user_mp_auth_token, auth.chat_server_key, ticket)
         return read_validation(
-            await self._post(VALIDATE_PATH, auth, request, uuid.uuid4().hex, secrets)
+            await self._request("POST", VALIDATE_PATH, auth, request, further_secrets=(ticket,))
         )
-
-    async def _post(
-        self,
-        path: str,
-        auth: AuthData,
-        request: TicketRequest | ValidationRequest,
-        request_id: str,
-        secrets: tuple[Secret, ...],
-    ) -> Answer:
-        headers = {
-            self._token_header: self._token_prefix + auth.user_mp_auth_token.reveal(),
-            self._key_header: auth.chat_server_key.reveal(),
-            REQUEST_ID_HEADER: request_id,
-            "content-type": "application/json",
-            "accept": "application/json",
-            "accept-encoding": "identity",
-            "user-agent": self._user_agent,
-        }
-        client = await self._open_client()
-        content = msgspec.json.encode(request)
-        sent_wall = self._clock.wall()
-        async with client.stream(
-            "POST",
-            self._server.http(path),
-            headers=headers,
-            content=content,
-            follow_redirects=False,
-            timeout=None,  # the caller's deadline covers it all
-        ) as response:
-            body = await _read_body(response)
-        return Answer(
-            server=self._server,
-            status=response.status_code,
-            body=body,
-            date=response.headers.get("date"),
-            retry_after=response.headers.get("retry-after"),
-            location=response.headers.get("location"),
-            sent_wall=sent_wall,
-            secrets=secrets,
-        )
-
-    async def _open_client(self) -> httpx.AsyncClient:
-        if self._closed:
-            raise ClientClosed("This ticket source is closed.")
-        if self._client is not None:
-            return self._client
-        if self._opening is None:
-            self._opening = asyncio.Lock()
-        async with self._opening:
-            context = self._ssl_context
-            if context is None and self._server.secure:
-                # Reads hundreds of certificates: too long for an event loop to stand still.
-                context = await asyncio.to_thread(ssl.create_default_context)
-            if self._closed:
-                raise ClientClosed("This ticket source is closed.")
-            if self._client is None:
-                self._client = self._new_client(context)
-        return self._client
-
-    def _new_client(self, context: ssl.SSLContext | None) -> httpx.AsyncClient:
-        # Cookies of one user must not travel with the token of the next: none are kept.
-        cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        try:
-            return httpx.AsyncClient(
-                # Without TLS httpx would load all certificates too; an empty context costs nothing.
-                verify=context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                proxy=self._proxy,
-                trust_env=False,
-                cookies=cookies,
-                limits=httpx.Limits(max_connections=4, max_keepalive_connections=1),
-            )
-        except (ValueError, ImportError, httpx.InvalidURL):
-            # The proxy's URL may hold a password and does not belong into any text.
-            raise ConfigurationError(
-                "The proxy cannot be used: its URL is wrong or its kind is not supported.",
-                code="PROXY",
-            ) from None
-
-    def __repr__(self) -> str:
-        return f"HttpTicketSource({str(self._server)!r})"
-
-
-async def _read_body(response: httpx.Response) -> bytes:
-    """Return the body, decoded, or raise if it is larger than any ticket answer."""
-    if response.is_stream_consumed:  # an in-memory transport has read it already
-        raw = response.content
-        encoding = ""
-    else:
-        parts, size = [], 0
-        async for part in response.aiter_raw():
-            parts.append(part)
-            size += len(part)
-            if size > MAX_BODY:
-                break
-        raw = b"".join(parts)
-        encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding in ("gzip", "deflate"):  # not asked for, but some proxies do it all the same
-        raw = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(raw, MAX_BODY + 1)
-    elif encoding not in ("", "identity"):
-        raise ProtocolError("The ticket server compressed its answer although asked not to.")
-    if len(raw) > MAX_BODY:
-        raise ProtocolError(
-            f"The ticket server's answer has more than {MAX_BODY // 1024} KB; a ticket has one."
-        )
-    return raw
 
 
 def _timestamp(seconds: float) -> str:

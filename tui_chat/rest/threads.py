@@ -1,0 +1,59 @@
+"""``PATCH /api/v1/threads/{providerResId}``: what is known about a thread besides its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from tui_chat.errors import (
+    CredentialsRejected,
+    RateLimited,
+    RequestRejected,
+    ServerError,
+    TuiChatError,
+)
+from tui_chat.protocol.http import THREADS_PATH
+from tui_chat.ticket.answers import Answer, read_retry_after
+from tui_chat.ticket.auth import AuthData
+from tui_chat.ticket.http_api import HttpApi
+
+__all__ = ["ThreadsApi"]
+
+
+class ThreadsApi(HttpApi):
+    """Changes threads."""
+
+    async def update(self, thread_id: str, auth: AuthData, changes: Mapping[str, Any]) -> None:
+        """Change a thread.
+
+        Args:
+            thread_id: the thread's ``providerResId``; any text, it is encoded.
+            auth: on whose behalf.
+            changes: any of ``title``, ``tag``, ``metadata``, ``entityId``, ``entityType``; None
+                clears.
+
+        Raises:
+            TuiChatError: why the server did not take the change.
+        """
+        await self._guarded(self._update(thread_id, auth, changes))
+
+    async def _update(self, thread_id: str, auth: AuthData, changes: Mapping[str, Any]) -> None:
+        path = f"{THREADS_PATH}/{quote(thread_id, safe='')}"
+        answer = await self._request("PATCH", path, auth, dict(changes))
+        if answer.status >= 300:
+            raise _refusal(answer)
+
+
+def _refusal(answer: Answer) -> TuiChatError:
+    said, status = answer.error(), answer.status
+    code = said.code or None
+    detail = f"HTTP {status}" + (f": {said.text}" if said.text else "")
+    sentence = f"The server did not take the change of the thread ({detail})."
+    if status in (401, 403):
+        return CredentialsRejected(sentence, status=status, code=code)
+    if status == 429:
+        return RateLimited(sentence, retry_after=read_retry_after(answer), code=code)
+    if status in (408, 425) or status >= 500:
+        return ServerError(sentence, status=status, code=code)
+    return RequestRejected(sentence, status=status, code=code)
