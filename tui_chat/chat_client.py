@@ -211,7 +211,7 @@ class WebSocketChatClient:
             ClientClosed: if the client is not started, or is disconnected meanwhile.
             TuiChatError: why there is no ticket, or why the connection has failed for good.
         """
-        await self._started().tickets.refresh_ticket()
+        await self._started().tickets.renew()
         await self.reconnect()
 
     def reconnect_now(self, cause: ReconnectCause = "user") -> bool:

@@ -276,6 +276,7 @@ async def test_nothing_the_program_shows_or_leaves_holds_a_secret(
         ) as terminal:
             screens["connected"] = terminal.wait_for("● connected")
             terminal.type("what do you see of my connection?")
+            terminal.wait_for("see of my connection")
             terminal.press("Enter")
             screens["answered"] = terminal.wait_for("What the server sees")
             terminal.press("F12")
@@ -285,6 +286,7 @@ async def test_nothing_the_program_shows_or_leaves_holds_a_secret(
             terminal.press("C-r")
             terminal.wait_for("● connected")
             terminal.type("expired")
+            terminal.wait_for("expired")
             terminal.press("Enter")
             terminal.wait_for("● connected")
             running = programs(terminal)

@@ -326,7 +326,11 @@ async def play(
     return world.shown + [visible(event) for event in world.events]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+# More than elsewhere: a schedule has many parts, and an example takes ten milliseconds.
+EXAMPLES = max(600, settings().max_examples)
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     skew=st.sampled_from([0.0, -DAY, -300.0, 300.0, DAY]),
     wall=st.sampled_from([0.0, -DAY, DAY]),

@@ -15,7 +15,7 @@ import tui_chat
 from tests.support.checkout import ROOT, run_python, tracked_files
 from tests.support.readme import blocks, command_for_tests, readme
 from tui_chat.app.bindings import REGISTRY, Scope, display
-from tui_chat.app.paths import style_sheets
+from tui_chat.app.paths import styles_folder
 
 LONGEST = 400
 """Lines; a file with one subject stays well below."""
@@ -113,7 +113,9 @@ def test_the_wheel_holds_the_program_its_styles_and_nothing_else(built: Path) ->
     assert {name for name in files if not name.startswith(info)} == expected
     assert "tui_chat/py.typed" in files
     assert f"{info}/licenses/LICENSE" in files
-    for sheet in style_sheets():
+    sheets = sorted(styles_folder().glob("*.tcss"))
+    assert sheets
+    for sheet in sheets:
         assert files[f"tui_chat/styles/{sheet.name}"] == sheet.read_bytes()
     metadata = files[f"{info}/METADATA"].decode()
     assert f"\nVersion: {tui_chat.__version__}\n" in metadata

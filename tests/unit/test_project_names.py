@@ -18,7 +18,7 @@ from tui_chat import (
     WebSocketChatClient,
     WebSocketState,
 )
-from tui_chat.chat_client import ClientOptions
+from tui_chat.client_options import ClientOptions
 from tui_chat.protocol import server_frames
 
 TICKET_MANAGER = {

@@ -75,7 +75,9 @@ class ChatApp(App[None], inherit_bindings=False):
         zone: tzinfo | None = None,
         leaving: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(css_path=str(style_sheet("app")))
+        # Textual reads a screen's own style sheet when the screen is pushed; the first one is not.
+        first = "welcome" if settings is None else "chat"
+        super().__init__(css_path=[str(style_sheet("app")), str(style_sheet(first))])
         for known in THEMES:
             self.register_theme(known)
         # Before anything runs; setting it the usual way would read all styles once more.

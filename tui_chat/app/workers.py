@@ -22,7 +22,7 @@ from tui_chat.app import messages
 from tui_chat.app.client_port import ChatClient, ClientFactory, default_client
 from tui_chat.app.mailbox import Mailbox
 from tui_chat.app.settings import ChatSettings
-from tui_chat.errors import MessageRefused, TuiChatError
+from tui_chat.errors import DeliveryUnknown, TuiChatError
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
@@ -211,7 +211,11 @@ class ClientWorker:
     async def _send(self, number: int, text: str) -> None:
         try:
             await self._ready_client().on_trigger_message(text)
-        except (MessageRefused, TuiChatError) as error:
+        except DeliveryUnknown as error:
+            # It stands in the conversation, marked; in the prompt it would be sent twice.
+            self._post(messages.SendAccepted(number))
+            self._post(messages.CommandFailed(one_line(str(error), 300)))
+        except TuiChatError as error:
             self._post(messages.SendRefused(number, one_line(str(error), 300)))
         except Exception as error:  # noqa: BLE001 - the text must not be lost over it
             self._post(messages.SendRefused(number, _mistake_sentence("send the message", error)))
@@ -253,8 +257,8 @@ _NOT_RUNNING: Final = "The client is not running, so nothing was sent. Quit and 
 
 async def _reconnect(client: ChatClient) -> None:
     # Not reconnect(): that waits until the session is ready, and impatient keys would pile up.
-    if not client.reconnect_now():
-        raise TuiChatError("There is nothing to reconnect.")
+    if not client.reconnect_now() and client.get_connection_status().state == "paused":
+        raise TuiChatError("The server is to be left alone for now. Ctrl+R again connects anyway.")
 
 
 def _mistake_sentence(what: str, error: Exception) -> str:

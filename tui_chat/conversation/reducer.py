@@ -138,10 +138,15 @@ def _text(conversation: Conversation, text: Any, now: float) -> list[Change]:
         return []
     if (open_text := conversation.open_text) is not None:
         return [TextAppended(open_text, text)]
+    # Text always comes as TextAppended, also the first piece: who prints it needs to know no more.
     message = Message(
-        conversation.next_id, MessageKind.ASSISTANT, now, [text], state=MessageState.STREAMING
+        conversation.next_id, MessageKind.ASSISTANT, now, state=MessageState.STREAMING
     )
-    return [*_begin(conversation, now), MessageAdded(message)]
+    return [
+        *_begin(conversation, now),
+        MessageAdded(message),
+        TextAppended(message.id, text),
+    ]
 
 
 def _reasoning(
@@ -154,11 +159,11 @@ def _reasoning(
         conversation.next_id,
         MessageKind.REASONING,
         now,
-        [text] if text else [],
         state=MessageState.STREAMING,
         block=block_id,
     )
-    return [*_begin(conversation, now), *_end_text(conversation, now), MessageAdded(message)]
+    changes = [*_begin(conversation, now), *_end_text(conversation, now), MessageAdded(message)]
+    return [*changes, TextAppended(message.id, text)] if text else changes
 
 
 def _server_tool(conversation: Conversation, data: ChatEventData, now: float) -> list[Change]:

@@ -101,8 +101,10 @@ class ChatScreen(Screen[None]):
             self.banner.show("")
             return
         hint = ""
-        if status.state in {ConnectionState.BACKOFF, ConnectionState.PAUSED}:
+        if status.state is ConnectionState.BACKOFF:
             hint = " Ctrl+R tries now."
+        elif status.state is ConnectionState.PAUSED:
+            hint = " Ctrl+R twice tries anyway."
         elif status.state is ConnectionState.FAILED:
             hint = " Ctrl+R tries again."
         self.banner.show(one_line(str(cause), 300) + hint)
