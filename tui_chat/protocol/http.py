@@ -144,15 +144,16 @@ def read_retry_after(value: str | None, now: float) -> float | None:
         value: the header, seconds or an HTTP date; None or nonsense gives None.
         now: epoch seconds, the server's clock where it is known, against which a date is read.
     """
-    if not value or len(value) > 64:
+    text = (value or "").strip()
+    if not text or len(text) > 64:
         return None
     try:
-        seconds = float(value)
+        seconds = float(text)
     except ValueError:
-        moment = parse_http_date(value)
+        moment = parse_http_date(text)
         if moment is None:
             return None
-        seconds = moment - now
-    if math.isnan(seconds):
+        seconds = max(moment - now, 0.0)  # a moment that has passed asks for nothing more
+    if math.isnan(seconds) or seconds < 0:
         return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return min(seconds, MAX_RETRY_AFTER)

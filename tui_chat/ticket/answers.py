@@ -18,13 +18,13 @@ from tui_chat.errors import (
     TicketUnusable,
     TuiChatError,
 )
+from tui_chat.protocol import http
 from tui_chat.protocol.http import ErrorAnswer, read_error
 from tui_chat.protocol.timestamps import parse_http_date, parse_timestamp
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
 from tui_chat.text import one_line
 from tui_chat.ticket.auth import TicketGrant
-from tui_chat.ticket.failures import clamped_retry_after
 from tui_chat.ticket.validation import TicketValidation
 
 __all__ = ["Answer", "read_grant", "read_retry_after", "read_validation"]
@@ -135,18 +135,8 @@ def read_retry_after(answer: Answer) -> float | None:
 
     A date is read against the server's own clock where that is known.
     """
-    text = (answer.retry_after or "").strip()
-    if not text or len(text) > 64:
-        return None
-    try:
-        return clamped_retry_after(float(text))
-    except ValueError:
-        pass
-    moment = parse_http_date(text)
-    if moment is None:
-        return None
     now = answer.server_time
-    return clamped_retry_after(max(0.0, moment - (answer.sent_wall if now is None else now)))
+    return http.read_retry_after(answer.retry_after, answer.sent_wall if now is None else now)
 
 
 def _object(answer: Answer) -> dict[str, Any] | None:

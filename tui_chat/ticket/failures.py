@@ -9,7 +9,7 @@ object in many tasks would mix their tracebacks.
 from __future__ import annotations
 
 import math
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from tui_chat.errors import (
     NetworkError,
@@ -18,11 +18,9 @@ from tui_chat.errors import (
     ServerError,
     TuiChatError,
 )
+from tui_chat.protocol.http import MAX_RETRY_AFTER
 
-__all__ = ["MAX_RETRY_AFTER", "clamped_retry_after", "detached", "normalised", "retry_after_of"]
-
-MAX_RETRY_AFTER: Final = 900.0
-"""Seconds (15 minutes): the longest ``Retry-After`` that is believed."""
+__all__ = ["clamped_retry_after", "detached", "normalised", "retry_after_of"]
 
 _Error = TypeVar("_Error", bound=TuiChatError)
 
