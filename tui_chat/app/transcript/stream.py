@@ -20,6 +20,20 @@ from enum import Enum, auto
 from typing import Final
 
 from tui_chat.app.transcript.highlight import LexMemory
+from tui_chat.app.transcript.line_shapes import (
+    DEFINITION,
+    DELIMITER_ROW,
+    EMPTY_QUOTE,
+    FENCE,
+    HEADING,
+    ITEM,
+    ITEM_MARKS,
+    QUOTE,
+    RULE,
+    UNDECIDED,
+    expand_indentation,
+    without_block_mark,
+)
 from tui_chat.app.transcript.piece import Piece, PieceKind
 
 __all__ = ["LINE_LIMIT", "BlockScanner"]
@@ -38,36 +52,12 @@ CODE_LINES: Final = 50
 MAX_REFERENCES: Final = 1000
 """Link definitions kept per message."""
 
-_FENCE: Final = re.compile(r"( {0,3})(`{3,}(?=[^`]*$)|~{3,})(.*)$")
-_ITEM: Final = re.compile(r"( {0,3})([-+*]|\d{1,9}[.)])( +|$)(.*)$")
-_RULE: Final = re.compile(r" {0,3}([-_*])(?: *\1){2,} *$")
-_HEADING: Final = re.compile(r" {0,3}#{1,6}(?: |$)")
-_QUOTE: Final = re.compile(r" {0,3}>")
-_EMPTY_QUOTE: Final = re.compile(r" {0,3}> *$")
-_DELIMITER_ROW: Final = re.compile(r" {0,3}\|? *:?-+:? *(?:\| *:?-+:? *)*\|? *$")
-_DEFINITION: Final = re.compile(r" {0,3}\[[^\]]{1,999}\]: *\S")
-_ITEM_MARKS: Final = frozenset("-+*0123456789")
-# A last line of this shape says nothing yet: it may become a rule, an item, a heading, a fence.
-_UNDECIDED: Final = re.compile(r"\s*(?:[-=*+_#>|]{1,2}|`{1,3}|~{1,3}|\d{1,9}[.)]?|:?-+:?) *$")
-
-
-# What the rest of a long line must not begin with, lest it be read as the beginning of a block.
-_BLOCK_MARK: Final = re.compile(r"^(?:[-+*#>=~`|_]|\d{1,9}(?=[.)]))")
-
 
 class _Context(Enum):
     NONE = auto()
     BLOCK = auto()
     LIST = auto()
     FENCE = auto()
-
-
-def _columns(line: str) -> str:
-    """Return ``line`` with tabs in its indentation expanded (CommonMark 0.31, 2.2)."""
-    if "\t" not in line:
-        return line
-    rest = line.lstrip(" \t")
-    return line[: len(line) - len(rest)].expandtabs(4) + rest
 
 
 class BlockScanner:
@@ -163,7 +153,7 @@ class BlockScanner:
             return False
         if self._context is _Context.FENCE:
             return not partial.strip().strip(self._fence[0])
-        return _UNDECIDED.match(partial) is not None
+        return UNDECIDED.match(partial) is not None
 
     # -- lines ------------------------------------------------------------------------------------
 
@@ -177,7 +167,7 @@ class BlockScanner:
         elif not line.strip():
             self._read_blank()
         else:
-            self._read_block(_columns(line))
+            self._read_block(expand_indentation(line))
 
     def _read_rest(self, line: str) -> None:
         """Read the rest of a line that was too long: more of the same, whatever it looks like."""
@@ -188,7 +178,7 @@ class BlockScanner:
             in_list = self._context is _Context.LIST
             self._open(PieceKind.MARKDOWN, _Context.LIST if in_list else _Context.BLOCK, gap=False)
             self._current.indent = self._dedent = self._content if in_list else 0
-            self._append(_BLOCK_MARK.sub(_escape, line.lstrip(" ")))
+            self._append(without_block_mark(line))
         else:
             self._lines[-1] += line
             self._size += len(line)
@@ -229,11 +219,11 @@ class BlockScanner:
         inside = self._context is _Context.LIST and indent >= self._content
         if not inside and self._opens_fence(line):
             return
-        if "]:" in line and _DEFINITION.match(line) and len(self.references) < MAX_REFERENCES:
+        if "]:" in line and DEFINITION.match(line) and len(self.references) < MAX_REFERENCES:
             self.references.append(line)
         item = None
-        if not inside and indent <= 3 and line[indent] in _ITEM_MARKS and not _RULE.match(line):
-            item = _ITEM.match(line)
+        if not inside and indent <= 3 and line[indent] in ITEM_MARKS and not RULE.match(line):
+            item = ITEM.match(line)
         match self._context:
             case _Context.LIST:
                 self._read_in_list(line, item, blank=blank, inside=inside)
@@ -245,7 +235,7 @@ class BlockScanner:
     def _opens_fence(self, line: str) -> bool:
         if "```" not in line and "~~~" not in line:
             return False
-        fence = _FENCE.match(line)
+        fence = FENCE.match(line)
         if fence is None:
             return False
         self._open(PieceKind.CODE, _Context.FENCE)
@@ -266,7 +256,7 @@ class BlockScanner:
             self._enter_item(item)
         self._append(line)
         self._note_inner_fence(line)
-        if item is None and (_HEADING.match(line) or _RULE.match(line)):
+        if item is None and (HEADING.match(line) or RULE.match(line)):
             self._close()
             self._context = _Context.NONE
 
@@ -302,7 +292,7 @@ class BlockScanner:
             self._enter_item(item)
             self._append(line)
             self._note_inner_fence(line)
-        elif blank or _HEADING.match(line) or _RULE.match(line) or _QUOTE.match(line):
+        elif blank or HEADING.match(line) or RULE.match(line) or QUOTE.match(line):
             self._begin(line, None)
         else:
             self._append(line)  # a lazy continuation
@@ -324,19 +314,19 @@ class BlockScanner:
             if not stripped.strip(self._inner_fence[0]) and len(stripped) >= 3:
                 self._inner_fence = ""
             return
-        item = _ITEM.match(line)
-        fence = _FENCE.match(item.group(4) if item else stripped)
+        item = ITEM.match(line)
+        fence = FENCE.match(item.group(4) if item else stripped)
         if fence is not None:
             self._inner_fence = fence.group(2) + fence.group(3)
 
     def _read_in_block(
         self, line: str, item: re.Match[str] | None, *, blank: bool, indent: int
     ) -> None:
-        if (blank and indent < 4) or _HEADING.match(line) or self._interrupts(item):
+        if (blank and indent < 4) or HEADING.match(line) or self._interrupts(item):
             self._begin(line, item)
             return
         if self._size > BLOCK_LIMIT or (
-            self._size > LIST_LIMIT and _EMPTY_QUOTE.match(line) is not None
+            self._size > LIST_LIMIT and EMPTY_QUOTE.match(line) is not None
         ):
             self._continue_block(line)
             return
@@ -344,7 +334,7 @@ class BlockScanner:
             self._table is None
             and self._lines
             and "|" in self._lines[-1]
-            and _DELIMITER_ROW.match(line)
+            and DELIMITER_ROW.match(line)
         ):
             self._table = (self._lines[-1], line)
         self._append(line)
@@ -403,8 +393,3 @@ class BlockScanner:
         self._dedent = 0
         self._inner_fence = ""
         self._table = self._table_head = None
-
-
-def _escape(match: re.Match[str]) -> str:
-    mark = match.group()
-    return mark + "\\" if mark.isdigit() else "\\" + mark
