@@ -19,12 +19,13 @@ from tui_chat.app.bindings import REGISTRY, Scope, bindings_for
 from tui_chat.app.client_port import ClientFactory, default_client
 from tui_chat.app.glyphs import UNICODE, Glyphs
 from tui_chat.app.paths import style_sheet
+from tui_chat.app.safe_app import SafeApp
 from tui_chat.app.screens.too_small import TooSmallScreen, is_too_small
 from tui_chat.app.settings import ChatSettings
 from tui_chat.app.theme import DARK, THEMES
 from tui_chat.clock import Clock, SystemClock
 from tui_chat.errors import TuiChatError
-from tui_chat.text import clean, is_clean, one_line
+from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.app import messages
@@ -41,7 +42,7 @@ LEAVE_WITHIN: Final = 3.0
 """Seconds the client's thread may take to end; its own limit is lower."""
 
 
-class ChatApp(App[None], inherit_bindings=False):
+class ChatApp(SafeApp, inherit_bindings=False):
     """The terminal chat.
 
     Args:
@@ -91,7 +92,6 @@ class ChatApp(App[None], inherit_bindings=False):
         self._versions = versions
         self._zone = zone
         self._leaving = leaving
-        self._own_loop: asyncio.AbstractEventLoop | None = None
         self._worker: ClientWorker | None = None
         self._begun = False
         self._quit_until = float("-inf")
@@ -123,7 +123,6 @@ class ChatApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Look whether there is room."""
-        self._own_loop = asyncio.get_running_loop()
         self._fit(self.size)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
@@ -370,49 +369,6 @@ class ChatApp(App[None], inherit_bindings=False):
                 action = command.action
                 yield SystemCommand(command.palette, command.help, _runner(self, action))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Hand text to the terminal's clipboard, without what cannot be seen in it.
-
-        The terminal never answers, so nobody can say that it was copied.
-        """
-        hidden = not is_clean(text)
-        super().copy_to_clipboard(clean(text))
-        note = " Hidden characters in it were made visible." if hidden else ""
-        self.notify(f"Sent to the terminal's clipboard.{note}", timeout=2, markup=False)
-
-    # -- when something goes wrong ----------------------------------------------------------------
-
-    def leave(self) -> bool:
-        """End the application; may be called from a signal handler and from any thread.
-
-        Returns:
-            Whether there is a running application to end.
-        """
-        if self._own_loop is None or self._own_loop.is_closed():
-            return False
-        self._own_loop.call_soon_threadsafe(self.exit)
-        return True
-
-    def _fatal_error(self) -> None:
-        # Textual would print a traceback with the values of all local variables, secrets among
-        # them. Whoever started the application reports the error instead (see `crash`).
-        self._close_messages_no_wait()
-
-    def panic(self, *renderables: RenderableType) -> None:  # noqa: ARG002 - see the docstring
-        """End the application; what Textual wanted to print is not shown, for the same reason."""
-        self._return_code = 1
-        self._close_messages_no_wait()
-
-    @property
-    def crash(self) -> BaseException | None:
-        """The error that ended the application; None if it ended as it should."""
-        return self._exception
-
-    @property
-    def died(self) -> bool:
-        """Whether it ended otherwise than by the user's wish."""
-        return self._return_code not in {None, 0}
 
 
 def _runner(app: ChatApp, action: str) -> Callable[[], object]:
