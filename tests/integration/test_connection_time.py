@@ -314,3 +314,20 @@ async def test_one_time_tickets_are_never_shown_twice_once_known(clock: VirtualC
         # 12 sessions and the one refusal that found it out.
         assert len(line.at) == 13
         await line.client.disconnect()
+
+
+@virtual
+async def test_not_even_an_impatient_user_exceeds_the_handshake_budget(
+    clock: VirtualClock,
+) -> None:
+    line = Line(clock)
+    async with line.running():
+        start(line.client, 80)
+        for _ in range(600):
+            line.client.reconnect_now("user")
+            await asyncio.sleep(0.1)
+        assert 20 <= line.most_in(60) <= 25
+        assert line.most_in(2.9) <= 6
+        await until(lambda: state(line.client) is ConnectionState.READY)
+        assert line.script.most_open == 1
+        await line.client.disconnect()

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import pytest
-import pytest_textual_snapshot as plugin
+import pytest_textual_snapshot as plugin  # type: ignore[import-untyped] # has no types
 
 _FOLDER = "TEXTUAL_SNAPSHOT_TEMPDIR"
 _save = plugin.save_svg_diffs

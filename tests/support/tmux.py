@@ -70,7 +70,6 @@ class Terminal:
                     "set -g remain-on-exit on",
                     "set -sg escape-time 0",
                     "set -g history-limit 5000",
-                    "set -g focus-events on",
                     "set -g default-shell /bin/sh",
                 ]
             ),

@@ -140,11 +140,14 @@ async def _demo(pilot: Pilot[Any], stage: Stage, key: str) -> None:
 
 
 async def _close(pilot: Pilot[Any], stage: Stage, key: str) -> None:
-    for opener, kind in (("f1", HelpScreen), ("f12", DebugScreen)):
-        await pilot.press(opener)
-        await wait_until(pilot, lambda kind=kind: isinstance(stage.app.screen, kind))
-        await pilot.press(key)
-        await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
+    await pilot.press("f1")
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, HelpScreen))
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
+    await pilot.press("f12")
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, DebugScreen))
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
     assert stage.client.stops == 0
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from textual._xterm_parser import XTermParser
-from textual.events import Paste
+from textual.events import Key, Paste
 
 from tests.app_support import FakeClient, Stage, make_stage, started, wait_until
 from tui_chat.app.widgets.prompt import PASTE_LIMIT
@@ -25,6 +25,20 @@ async def test_enter_sends_and_only_then_the_prompt_is_empty() -> None:
         stage.client.open_gate()
         await wait_until(pilot, lambda: stage.chat.prompt.text == "")
         assert stage.client.sent == ["hello"]
+
+
+async def test_enter_does_not_overtake_what_was_typed_before_it() -> None:
+    stage = make_stage()
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        for character in "fast":
+            stage.app.post_message(Key(character, character))
+        stage.app.post_message(Key("ctrl+j", None))
+        for character in "typing":
+            stage.app.post_message(Key(character, character))
+        stage.app.post_message(Key("enter", "\r"))
+        await wait_until(pilot, lambda: stage.client.sent == ["fast\ntyping"])
+        await wait_until(pilot, lambda: stage.chat.prompt.text == "")
 
 
 async def test_a_refused_message_stays_and_the_notice_says_why() -> None:

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
+import click
 import pytest
 
 from tests.support.checkout import run_python
 from tui_chat import __main__, __version__
 from tui_chat.app.settings import ChatSettings
-from tui_chat.cli import credentials, demo, main
+from tui_chat.cli import demo, main
 from tui_chat.cli.exits import Exit
 from tui_chat.errors import NetworkError
+from tui_chat.secret import Secret
 
 TOKEN = "canary-token-5521"
 KEY = "canary-key-9917"
@@ -148,7 +150,7 @@ def test_the_server_may_come_from_the_environment_and_the_secrets_from_a_hidden_
         assert err
         return f" {TOKEN} "
 
-    monkeypatch.setattr(credentials.click, "prompt", prompt)
+    monkeypatch.setattr(click, "prompt", prompt)
     monkeypatch.setattr(sys, "stdin", _Terminal())
     assert main.run([]) == 0
     assert asked == [("Token (hidden)", True), ("Server key (hidden)", True)]
@@ -168,7 +170,7 @@ def test_the_demo_starts_its_server_and_ends_it_whatever_happens(
     def start(resources: ExitStack, *, port: int, ticket_ttl: float) -> ChatSettings:
         events.append(f"start {port} {ticket_ttl}")
         resources.callback(lambda: events.append("close"))
-        return ChatSettings("http://127.0.0.1:1", credentials.Secret("t"), credentials.Secret("k"))
+        return ChatSettings("http://127.0.0.1:1", Secret("t"), Secret("k"))
 
     monkeypatch.setattr(demo, "start_demo_server", start)
     assert main.run(["demo", "--port", "4711", "--ticket-ttl", "9"]) == 0

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.checkout import ROOT
 from tests.support.tmux import alive, descendants
-from tui_chat.cli.guard import ExitGuard
+from tui_chat.cli.guard import ExitGuard, TerminalWatch
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)
@@ -115,9 +115,12 @@ def test_the_secrets_reach_the_client_and_not_the_screen() -> None:
             assert secret.encode() not in running.seen
 
 
-def test_it_ends_when_its_terminal_vanishes() -> None:
-    with terminal(*NOWHERE, **SECRETS) as running:
-        running.read_until(b"Ctrl+P")
+@pytest.mark.parametrize(
+    ("arguments", "shown"), [(NOWHERE, b"Ctrl+P"), ((), b"Start the demo")], ids=["chat", "welcome"]
+)
+def test_it_ends_when_its_terminal_vanishes(arguments: tuple[str, ...], shown: bytes) -> None:
+    with terminal(*arguments, **SECRETS) as running:
+        running.read_until(shown)
         running.vanish()
         begun = time.monotonic()
         assert running.ended(5) == 129
@@ -171,6 +174,23 @@ def test_the_demo_leaves_no_server_behind() -> None:
             time.sleep(0.02)
 
 
+def test_the_watch_notices_a_hang_up_and_nothing_else() -> None:
+    master, slave = pty.openpty()
+    gone = threading.Event()
+    quiet = TerminalWatch((slave,), gone.set)
+    quiet.start()
+    os.write(master, b"typed")
+    os.write(slave, b"shown")
+    quiet.stop()
+    assert not gone.is_set()
+    watch = TerminalWatch((slave,), gone.set)
+    watch.start()
+    os.close(master)
+    assert gone.wait(5)
+    watch.stop()
+    os.close(slave)
+
+
 # -- the guard ------------------------------------------------------------------------------------
 
 
@@ -190,12 +210,14 @@ def test_the_guard_ends_what_does_not_end_by_itself() -> None:
     assert (codes, words) == ([143], ["cleaned up"])
 
 
-def test_the_guard_ends_even_if_cleaning_up_hangs_or_fails() -> None:
-    for last_words in (lambda: time.sleep(1.0), lambda: 1 / 0):
-        ended = threading.Event()
-        guard = ExitGuard(last_words, end=lambda _code, ended=ended: ended.set())
-        guard.arm(1, 0.01)
-        assert ended.wait(5)
+@pytest.mark.parametrize("last_words", [lambda: time.sleep(1.0), lambda: 1 / 0])
+def test_the_guard_ends_even_if_cleaning_up_hangs_or_fails(
+    last_words: Callable[[], object],
+) -> None:
+    ended = threading.Event()
+    guard = ExitGuard(last_words, end=lambda _code: ended.set())
+    guard.arm(1, 0.01)
+    assert ended.wait(5)
     for thread in threading.enumerate():
         if thread.name in {"last-words", "exit-guard"}:
             thread.join(5)

@@ -275,32 +275,35 @@ class ChatApp(SafeApp, inherit_bindings=False):
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="demo")
     def _run_demo(self) -> None:
+        from tui_chat.app import messages  # noqa: PLC0415 - seldom needed
+
+        # Posted, not called: a call would wait for an application that may be about to end.
         try:
             if self._start_demo is None:
                 raise TuiChatError("The demo is not available here.")  # noqa: TRY301 - one way out
-            settings = self._start_demo()
+            self.post_message(messages.DemoStarted(self._start_demo()))
         except TuiChatError as error:
-            self.call_from_thread(self._demo_failed, one_line(str(error), 300))
+            self.post_message(messages.DemoFailed(one_line(str(error), 300)))
         except Exception as error:  # noqa: BLE001 - whatever it was, the user has to be told
             kind = type(error).__name__
-            self.call_from_thread(self._demo_failed, f"The demo could not be started ({kind}).")
-        else:
-            self.call_from_thread(self.call_later, self._demo_started, settings)
+            self.post_message(messages.DemoFailed(f"The demo could not be started ({kind})."))
 
-    def _demo_failed(self, sentence: str) -> None:
+    def on_demo_failed(self, event: messages.DemoFailed) -> None:
+        """Say why on the welcome screen."""
         from tui_chat.app.screens.welcome import WelcomeScreen  # noqa: PLC0415 - it is there
 
         for screen in self.screen_stack:
             if isinstance(screen, WelcomeScreen):
-                screen.failed(sentence)
+                screen.failed(event.sentence)
 
-    async def _demo_started(self, settings: ChatSettings) -> None:
+    async def on_demo_started(self, event: messages.DemoStarted) -> None:
+        """Chat with the demo server."""
         while len(self.screen_stack) > 1:  # help may be open by now
             await self.pop_screen()
         # On top of the welcome screen, which nobody comes back to.
-        await self.push_screen(self._make_chat(settings))
+        await self.push_screen(self._make_chat(event.settings))
         self._fit(self.size)
-        self._settings = settings  # the next frame starts the client
+        self._settings = event.settings  # the next frame starts the client
         self.screen.refresh()
 
     # -- keys and commands ------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class Command:
 
 
 REGISTRY: Final[tuple[Command, ...]] = (
-    # The prompt's keys take priority, because its text area would insert or consume them.
+    # The prompt looks at its keys itself, before its text area inserts them.
     Command(
         "send",
         ("enter",),
@@ -62,7 +62,6 @@ REGISTRY: Final[tuple[Command, ...]] = (
         "send",
         "Send the message",
         Scope.PROMPT,
-        priority=True,
     ),
     Command(
         "newline",
@@ -71,7 +70,6 @@ REGISTRY: Final[tuple[Command, ...]] = (
         "new line",
         "Begin a new line (so does a backslash before Enter)",
         Scope.PROMPT,
-        priority=True,
     ),
     Command(
         "stop",

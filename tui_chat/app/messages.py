@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from tui_chat.app.settings import ChatSettings
     from tui_chat.connection.status import ConnectionStatus
     from tui_chat.conversation import model
     from tui_chat.debug_info import ClientDebugInfo
@@ -26,6 +27,8 @@ __all__ = [
     "ConversationChanged",
     "ConversationReset",
     "DebugInfoArrived",
+    "DemoFailed",
+    "DemoStarted",
     "FrameIgnored",
     "SendAccepted",
     "SendRefused",
@@ -136,6 +139,23 @@ class ToolsAccepted(ClientMessage):
 @dataclass
 class BatchDelivered(ClientMessage):
     """The end of a batch. Whoever handles it acknowledges it, and only then the next one comes."""
+
+
+# -- the demo -------------------------------------------------------------------------------------
+
+
+@dataclass
+class DemoStarted(ClientMessage):
+    """The demo server runs; this is how to reach it."""
+
+    settings: ChatSettings
+
+
+@dataclass
+class DemoFailed(ClientMessage):
+    """The demo server did not start; the sentence says why."""
+
+    sentence: str
 
 
 # -- answers to what the screen asked for ---------------------------------------------------------

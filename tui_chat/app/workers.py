@@ -36,6 +36,9 @@ FRAME: Final = 0.033
 GOODBYE: Final = 2.0
 """Seconds that disconnecting may take at the end."""
 
+_STARTING: Final = "The client is still starting, so nothing was sent. Try again in a moment."
+_NOT_RUNNING: Final = "The client is not running, so nothing was sent. Quit and start again."
+
 Post = Callable[[messages.ClientMessage], object]
 
 
@@ -72,7 +75,7 @@ class ClientWorker:
     def send(self, number: int, text: str) -> None:
         """Send a message; ``SendAccepted`` or ``SendRefused`` with this number is the answer."""
         if not self._submit(self._send(number, text)):
-            self._post(messages.SendRefused(number, _NOT_RUNNING))
+            self._post(messages.SendRefused(number, self._why_not()))
 
     def stop_run(self) -> None:
         """Stop the running reply; ``CommandFailed`` if that is not possible."""
@@ -121,9 +124,13 @@ class ClientWorker:
             return False
         return True
 
+    def _why_not(self) -> str:
+        ended = self.done.is_set() or self._stopping.is_set()
+        return _NOT_RUNNING if ended else _STARTING
+
     def _command(self, what: str, action: Callable[[ChatClient], Coroutine[Any, Any, Any]]) -> None:
         if not self._submit(self._carry_out(what, action)):
-            self._post(messages.CommandFailed(_NOT_RUNNING))
+            self._post(messages.CommandFailed(self._why_not()))
 
     # -- the thread -------------------------------------------------------------------------------
 
@@ -243,16 +250,13 @@ class ClientWorker:
 
     def _ready_client(self) -> ChatClient:
         if self._client is None:
-            raise TuiChatError("The client is still starting. Try again in a moment.")
+            raise TuiChatError(_STARTING)
         return self._client
 
     def _post(self, message: messages.ClientMessage) -> None:
         # The application's loop may be closed already; then nobody wants to know.
         with suppress(RuntimeError):
             self._post_message(message)
-
-
-_NOT_RUNNING: Final = "The client is not running, so nothing was sent. Quit and start again."
 
 
 async def _reconnect(client: ChatClient) -> None:

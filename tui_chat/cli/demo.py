@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from importlib import import_module
 
 import click
 
@@ -68,4 +70,9 @@ def demo(port: int, ticket_ttl: float, theme: str) -> int:
         def start() -> ChatSettings:
             return start_demo_server(resources, port=port, ticket_ttl=ticket_ttl)
 
-        return run_chat(start(), theme=theme, start_demo=start, resources=resources)
+        # Textual is imported while the server starts; either takes half a second.
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(start)
+            import_module("tui_chat.app.screens.chat")
+            settings = starting.result()
+        return run_chat(settings, theme=theme, start_demo=start, resources=resources)

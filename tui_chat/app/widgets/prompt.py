@@ -13,13 +13,16 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import TextArea
 
-from tui_chat.app.bindings import Scope, bindings_for
+from tui_chat.app.bindings import Scope, bindings_for, commands_in
 from tui_chat.text import clean, is_clean
 
 __all__ = ["PASTE_LIMIT", "Prompt"]
 
 PASTE_LIMIT: Final = 65_536
 """Characters the text area edits fluently; a megabyte in one line froze it for seconds."""
+
+
+_ACTIONS: Final = {key: c.action for c in commands_in(Scope.PROMPT) for key in c.keys}
 
 
 class _LegacyKey(StrEnum):
@@ -64,6 +67,7 @@ class Prompt(TextArea):
             highlight_cursor_line=False,
             placeholder=Content(placeholder),
         )
+        self.cursor_blink = False
         self._pending: str | None = None
         self._again = False
         self._pastes: dict[str, str] = {}
@@ -124,12 +128,17 @@ class Prompt(TextArea):
         if not text[len(kept) :].startswith("\n"):
             self.insert("\n", end)
 
-    def on_key(self, event: events.Key) -> None:
-        """Know Enter with a modifier in the form that Textual does not name."""
-        if event.key in _ENTER_BY_CODE:
+    async def on_key(self, event: events.Key) -> None:
+        """Do what the registry says for a key before the text area inserts it.
+
+        Here and not by a priority binding: those overtake the characters that are still in this
+        widget's queue, so that a fast writer's Enter would send half a message.
+        """
+        action = "newline" if event.key in _ENTER_BY_CODE else _ACTIONS.get(event.key)
+        if action is not None:
             event.prevent_default()
             event.stop()
-            self.action_newline()
+            await self.run_action(action)
 
     def action_newline(self) -> None:
         """Begin a new line."""
