@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Final, Self, Unpack
 
 import httpx
 from msgspec import UNSET
@@ -32,6 +33,7 @@ from tui_chat.errors import (
 from tui_chat.event_stream import EventStream
 from tui_chat.events import ChatEvent, ConnectionChanged, ServerNotice, TicketChanged
 from tui_chat.protocol.client_frames import ChatMessage, ClientFrame, StopRun
+from tui_chat.secret import Secret
 from tui_chat.telemetry import Telemetry
 from tui_chat.ticket import TicketSource
 from tui_chat.ticket.events import TicketEvent, TicketView
@@ -40,22 +42,14 @@ from tui_chat.tools import ClientTool
 __all__ = ["WebSocketChatClient"]
 
 
+_SECRET_OPTIONS: Final = ("user_mp_auth_token", "chat_server_key")
+
+
 class WebSocketChatClient:
     """A chat session that stays up.
 
-    ::
-
-        client = WebSocketChatClient()
-        await client.on_init(
-            chat_server_url="https://chat.example.com",
-            user_mp_auth_token=token,
-            chat_server_key=key,
-        )
-        await client.on_trigger_message("hello")
-        async for event in client.events():
-            ...
-        await client.disconnect()
-
+    ``await client.on_init(...)`` connects, ``await client.on_trigger_message("hello")`` talks,
+    ``async for event in client.events()`` listens, ``await client.disconnect()`` ends it.
     ``async with WebSocketChatClient(chat_server_url=..., ...) as client`` does the first and the
     last for you. All methods belong to the event loop in which the client was started.
 
@@ -88,8 +82,12 @@ class WebSocketChatClient:
             ssl_context=ssl_context,
             source=source,
         )
-        self._options = options
+        self._options: dict[str, Any] = {
+            name: Secret(value) if name in _SECRET_OPTIONS and isinstance(value, str) else value
+            for name, value in options.items()
+        }
         self._running: Parts | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._last_status = ConnectionStatus()
         self._events = EventStream()
         self._dialogue = Dialogue(
@@ -116,11 +114,13 @@ class WebSocketChatClient:
             ConfigurationError: if an option cannot be used, or the client is started already.
             TuiChatError: why the first session could not be made. Nothing goes on behind it.
         """
+        if self._ending is not None:
+            await asyncio.shield(self._ending)
         running = self._begin(options, keep_trying=False)
         try:
             await running.connection.wait_ready()
         except BaseException:
-            await self._end(running)
+            await self.disconnect()
             raise
 
     def start(self, **options: Unpack[ClientOptions]) -> None:
@@ -135,6 +135,9 @@ class WebSocketChatClient:
         self._begin(options, keep_trying=True)
 
     def _begin(self, options: ClientOptions, *, keep_trying: bool) -> Parts:
+        for name in _SECRET_OPTIONS:
+            # In place: the caller's frames hold this very dictionary.
+            options[name] = Secret(options[name])
         if self._running is not None:
             raise ConfigurationError(
                 "This client is started already. Call disconnect() first.", code="ALREADY_STARTED"
@@ -163,15 +166,21 @@ class WebSocketChatClient:
         Nothing connects and nothing is fetched afterwards until :meth:`on_init` or :meth:`start`
         is called again. Takes at most about a second.
         """
-        if self._running is not None:
-            await self._end(self._running)
+        if self._running is not None and self._ending is None:
+            # A task of its own: whoever waits may be cancelled, and several may wait.
+            self._ending = asyncio.create_task(self._end(self._running), name="tui-chat end")
+        if self._ending is not None:
+            await asyncio.shield(self._ending)
 
     async def _end(self, running: Parts) -> None:
-        if self._running is not running:
-            return  # somebody else ended it meanwhile
-        self._running = None
-        await running.close()
-        await self._dialogue.close()
+        try:
+            await running.close()
+            await self._dialogue.close()
+        finally:
+            self._ended(running)
+
+    def _ended(self, running: Parts) -> None:
+        self._running = self._ending = None
         self._last_status = replace(
             running.connection.status, has_valid_ticket=False, ticket_expires_in=None
         )
@@ -216,8 +225,9 @@ class WebSocketChatClient:
 
     def reconnect_now(self, cause: ReconnectCause = "user") -> bool:
         """Like :meth:`reconnect` without waiting; see :meth:`WebSocketManager.reconnect_now`."""
-        running = self._running
-        return running is not None and running.connection.reconnect_now(cause)
+        if self._running is None or self._ending is not None:
+            return False
+        return self._running.connection.reconnect_now(cause)
 
     # -- looking --------------------------------------------------------------------------------
 
@@ -379,11 +389,11 @@ class WebSocketChatClient:
         self._events.publish(TicketChanged(event))
 
     def _started(self) -> Parts:
-        if self._running is None:
+        if self._running is None or self._ending is not None:
             raise ClientClosed("The client is not started, or was disconnected.")
         return self._running
 
-    def _send(self, frame: ClientFrame) -> object:
+    def _send(self, frame: ClientFrame) -> asyncio.Future[None]:
         if self._running is None:
             raise NotConnected("The client is not started.")
         return self._running.connection.send(frame)

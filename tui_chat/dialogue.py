@@ -5,6 +5,8 @@ The connection reports to a :class:`Dialogue`; the client asks it. It outlives c
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -19,7 +21,14 @@ from tui_chat.conversation.model import (
     MessageState,
 )
 from tui_chat.conversation.reducer import interrupt, reduce, tool_answered, user_sent
-from tui_chat.errors import ConnectionClosed, CredentialsRejected, NotConnected, TuiChatError
+from tui_chat.errors import (
+    ConfigurationError,
+    ConnectionClosed,
+    CredentialsRejected,
+    MessageRefused,
+    NotConnected,
+    TuiChatError,
+)
 from tui_chat.event_stream import EventStream
 from tui_chat.events import ConnectionChanged, FrameIgnored, ToolsAccepted
 from tui_chat.protocol.client_frames import (
@@ -30,7 +39,7 @@ from tui_chat.protocol.client_frames import (
     UpdateContextHelpers,
     UpdateTools,
 )
-from tui_chat.protocol.codec import IgnoredFrame
+from tui_chat.protocol.codec import IgnoredFrame, encode
 from tui_chat.protocol.server_frames import (
     ChatEventFrame,
     ClientToolsUpdated,
@@ -76,7 +85,7 @@ class Dialogue:
         self,
         owner: Owner,
         *,
-        send: Callable[[ClientFrame], object],
+        send: Callable[[ClientFrame], asyncio.Future[None]],
         clock: Clock,
         telemetry: Telemetry,
         events: EventStream,
@@ -113,8 +122,19 @@ class Dialogue:
             self._send_if_ready(UpdateTools(self._registry.schemas))
 
     def merge_context(self, context: Mapping[str, Any]) -> None:
-        """Add to the context; a session that is ready is told the whole of it."""
-        self._context.update(context)
+        """Add to the context; a session that is ready is told the whole of it.
+
+        Raises:
+            ConfigurationError: if it holds what JSON cannot express.
+        """
+        merged = {**self._context, **context}
+        try:
+            encode(UpdateContextHelpers(merged))
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(
+                "The context holds something that JSON cannot express; nothing was changed."
+            ) from error
+        self._context = merged
         self._context_given = True
         self._send_if_ready(UpdateContextHelpers(dict(self._context)))
 
@@ -192,15 +212,18 @@ class Dialogue:
     def _interrupt(self) -> None:
         self.apply(interrupt(self.conversation, self._clock.wall()))
 
-    def _send_if_ready(self, frame: ClientFrame) -> bool:
-        try:
+    def _send_if_ready(self, frame: ClientFrame) -> None:
+        # The next session is configured with it anyway.
+        with contextlib.suppress(NotConnected):
             self._send(frame)
-        except NotConnected:
-            return False  # the next session is configured with it anyway
-        return True
 
-    def _send_answer(self, answer: ToolCallResponse) -> bool:
-        return self._send_if_ready(answer)
+    def _send_answer(self, answer: ToolCallResponse, lost: Callable[[], None]) -> bool:
+        try:
+            written = self._send(answer)
+        except MessageRefused:  # no session, or too much waits to be written
+            return False
+        written.add_done_callback(lambda done: lost() if done.exception() else None)
+        return True
 
     def _tool_finished(self, call_id: str, result: Any, error: str | None) -> None:
         self._telemetry.note("tool", "answered" if error is None else f"failed: {error}")

@@ -8,6 +8,7 @@ a reader has not fetched yet are merged into one event.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
@@ -61,7 +62,8 @@ class EventStream:
     """Publishes to all readers; ends for all of them with :meth:`close`."""
 
     def __init__(self) -> None:
-        self._readers: set[_Reader] = set()
+        # Weak: an iterator that is thrown away before its first step never ends by itself.
+        self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
         self._closed = False
 
     def publish(self, event: ChatEvent) -> None:

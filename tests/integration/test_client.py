@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,15 +19,19 @@ from tui_chat import (
     ConfigurationError,
     ConnectionClosed,
     CredentialsRejected,
+    DeliveryUnknown,
     MessageRefused,
     NetworkError,
     NotConnected,
     RequestRejected,
+    Secret,
     ServerError,
     TicketManagerConfig,
+    TicketRejected,
     TuiChatError,
     WebSocketChatClient,
 )
+from tui_chat import dialogue as dialogue_module
 from tui_chat.connection import attempt as attempt_module
 from tui_chat.connection.status import ConnectionState, WebSocketState
 from tui_chat.events import ChatEvent, ConnectionChanged, FrameIgnored, TicketChanged
@@ -555,3 +561,149 @@ async def test_metadata_the_server_does_not_take_is_said() -> None:
             with pytest.raises(RequestRejected) as caught:
                 await client.update_metadata({"topic": "tea"})
             assert caught.value.status == 404
+
+
+# -- found by breaking it -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+async def test_disconnect_right_after_reconnect_closes_the_socket(turns: int) -> None:
+    async with running_server() as server:
+        client = WebSocketChatClient()
+        await client.on_init(**options(server))
+        client.reconnect_now()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await client.disconnect()
+        await until(lambda: not server.sessions)
+
+
+async def test_disconnect_may_be_cancelled_and_called_by_several() -> None:
+    async with running_server() as server:
+        client = WebSocketChatClient()
+        listener = Listener(client)
+        await client.on_init(**options(server))
+        first = asyncio.create_task(client.disconnect())
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(client.disconnect(), client.disconnect())
+        assert client.get_connection_status().state is ConnectionState.CLOSED
+        await listener.done()
+        await until(lambda: not server.sessions)
+
+
+async def test_starting_anew_waits_for_the_end_of_what_was() -> None:
+    async with running_server() as server:
+        client = WebSocketChatClient()
+        await client.on_init(**options(server))
+        ending = asyncio.create_task(client.disconnect())
+        await asyncio.sleep(0)
+        await client.on_init(**options(server))
+        listener = Listener(client)
+        await ending
+        assert connected(client)
+        assert await answered(client, "hello")
+        await client.disconnect()
+        assert await listener.done()
+
+
+async def test_a_message_whose_writing_is_stuck_is_released_by_the_end() -> None:
+    async def deaf(connection: Any) -> None:
+        await connection.send('{"type":"session_established"}')
+        connection.transport.pause_reading()
+        await connection.wait_closed()
+
+    async with Script(deaf).running() as script:
+        client = WebSocketChatClient(source=Tickets())
+        await client.on_init(**at(script))
+        # More than the system's buffers take, also after compression.
+        incompressible = random.Random(1).randbytes(8_000_000).hex()
+        sending = asyncio.create_task(client.on_trigger_message(incompressible))
+        await until(lambda: client.running)
+        async with asyncio.timeout(5):
+            await client.disconnect()
+            with pytest.raises(DeliveryUnknown):
+                await sending
+        assert client.snapshot()[0].state.value == "interrupted"
+        for connection in script.connections:
+            connection.transport.abort()
+
+
+async def test_a_port_that_accepts_and_closes_is_tried_for_ever() -> None:
+    """A forwarded port whose server is down behaves like this; it is no reason to give up."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        client = WebSocketChatClient(source=Tickets())
+        client.start(chat_server_url=url, user_mp_auth_token="t", chat_server_key="k")
+        await until(lambda: client.get_connection_status().reconnect_attempts >= 4)
+        assert client.get_connection_status().is_reconnecting
+        assert isinstance(client.get_connection_status().cause, ServerError)
+        await client.disconnect()
+
+
+async def test_a_server_that_repeats_the_ticket_does_not_get_it_shown() -> None:
+    tickets = Tickets()
+    ticket = "CANARY-TICKET-+&1"
+
+    async def fetch(auth: Any) -> Any:
+        return replace(await Tickets().fetch(auth), value=Secret(ticket))
+
+    tickets.fetch = fetch  # type: ignore[method-assign]
+
+    async def echo(connection: Any) -> None:
+        await connection.send('{"type":"session_established"}')
+        await connection.send(f'{{"type":"error","error":"Ticket {ticket} is odd"}}')
+        await connection.close(1011, f"bye {ticket}")
+
+    def refuse(connection: Any, request: Any) -> Any:
+        if len(script.connections):
+            return connection.respond(
+                401, f'{{"error":"Ticket {ticket} unknown","code":"{ticket}"}}'
+            )
+        return None
+
+    script = Script(echo)
+    async with script.running(process_request=refuse):
+        client = WebSocketChatClient(source=tickets)
+        listener = Listener(client)
+        client.start(**at(script))
+        await until(lambda: isinstance(client.get_connection_status().cause, TicketRejected))
+        shown = repr(client.get_debug_info()) + str(client.get_connection_status().cause)
+        shown += repr(client.snapshot())
+        await client.disconnect()
+        shown += repr(await listener.done())
+        assert "********" in shown
+        assert ticket not in shown
+
+
+async def test_context_json_cannot_express_is_refused_and_changes_nothing() -> None:
+    async with running_server() as server:
+        async with WebSocketChatClient(**options(server, context_helpers={"a": 1})) as client:
+            with pytest.raises(ConfigurationError):
+                await client.update_context_helpers({"b": object()})
+            await client.reconnect()
+            assert connected(client)
+
+
+async def test_a_frame_that_meets_a_defect_costs_only_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_server() as server:
+        async with WebSocketChatClient(**options(server)) as client:
+            with monkeypatch.context() as patch:
+                patch.setattr(dialogue_module, "reduce", None)
+                await server.send_all('{"type":"error","error":"lost"}')
+                await until(lambda: client.get_debug_info().counters.get("frames.failed"))
+            await server.send_all('{"type":"error","error":"kept"}')
+            await until(client.snapshot)
+            assert texts(client) == [("error", "kept", "complete")]
+            assert client.get_connection_status().generation == 1
+
+
+async def test_credentials_given_to_the_constructor_do_not_lie_open() -> None:
+    client = WebSocketChatClient(user_mp_auth_token="canary-token", chat_server_key="canary-key")
+    assert "canary" not in repr(vars(client))

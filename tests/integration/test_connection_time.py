@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from websockets.http11 import Request, Response
 from tests.integration.client_support import SESSION, Script, establish
 from tests.virtual import FakeTicketServer, Reply, VirtualClock, virtual
 from tui_chat import AuthLoop, ClientClosed, RateLimited, WebSocketChatClient
+from tui_chat.connection.manager import ReconnectCause
 from tui_chat.connection.status import ConnectionState
 
 HOST = "127.0.0.1"
@@ -64,9 +66,18 @@ class Line:
         code = {"invalid": "TICKET_INVALID", "expired": "TICKET_EXPIRED", "used": "TICKET_USED"}
         return connection.respond(401, f'{{"code":"{code[verdict]}"}}')
 
+    def refuse(self, connection: ServerConnection, request: Request) -> Response:
+        """Refuse every ticket."""
+        self.at.append(self.clock.boot())
+        return connection.respond(401, '{"code":"TICKET_EXPIRED"}')
+
     def running(self, port: int = 80, **options: Any) -> Any:
         options.setdefault("process_request", self.process)
         return self.script.running(host=HOST, port=port, **options)
+
+    def ready_for_the(self, nth: int) -> bool:
+        """Whether the nth session is ready."""
+        return len(self.script.connections) == nth and state(self.client) is ConnectionState.READY
 
     def most_in(self, seconds: float) -> int:
         """The most handshakes in any window of that length."""
@@ -124,12 +135,7 @@ async def test_a_server_that_refuses_every_fresh_ticket_opens_the_circuit(
 ) -> None:
     """LESSONS 1: 1,778 requests in five seconds became three, then a minute of quiet."""
     line = Line(clock)
-    async with line.running(
-        process_request=lambda connection, request: (
-            line.at.append(clock.boot()),
-            connection.respond(401, '{"code":"TICKET_EXPIRED"}'),
-        )[1]
-    ):
+    async with line.running(process_request=line.refuse):
         start(line.client, 80)
         await until(lambda: state(line.client) is ConnectionState.PAUSED)
         status = line.client.get_connection_status()
@@ -159,8 +165,9 @@ async def test_an_open_circuit_yields_to_the_second_press_only(clock: VirtualClo
         start(line.client, 80)
         await until(lambda: state(line.client) is ConnectionState.PAUSED)
         refuse = False
-        for cause in ("message", "focus", "wake", "user"):
-            assert not line.client.reconnect_now(cause)  # type: ignore[arg-type]
+        causes: tuple[ReconnectCause, ...] = ("message", "focus", "wake", "user")
+        for cause in causes:
+            assert not line.client.reconnect_now(cause)
         await asyncio.sleep(5)
         assert state(line.client) is ConnectionState.PAUSED
         assert line.client.reconnect_now("user")
@@ -205,7 +212,7 @@ async def test_a_half_open_connection_is_noticed_within_25_seconds(clock: Virtua
         assert len(line.script.connections) == 1  # quiet is not dead
         # The peer stops reading and writing, and its system answers nothing: no pong comes.
         connection = line.script.connections[0]
-        connection.pong = lambda data=b"": asyncio.sleep(0)  # type: ignore[method-assign, assignment]
+        connection.pong = lambda data=b"": asyncio.sleep(0)  # type: ignore[method-assign]
         connection.protocol.receive_data = lambda data: None  # type: ignore[method-assign]
         silent_since = clock.boot()
         await until(lambda: state(line.client) is not ConnectionState.READY, seconds=26)
@@ -302,12 +309,7 @@ async def test_one_time_tickets_are_never_shown_twice_once_known(clock: VirtualC
     async with line.running():
         start(line.client, 80)
         for session in range(1, 12):
-            await until(
-                lambda n=session: (
-                    len(line.script.connections) == n
-                    and state(line.client) is ConnectionState.READY
-                )
-            )
+            await until(functools.partial(line.ready_for_the, session))
             await asyncio.sleep(31)
             line.script.connections[-1].transport.abort()
         await until(lambda: len(line.script.connections) == 12)
@@ -330,4 +332,26 @@ async def test_not_even_an_impatient_user_exceeds_the_handshake_budget(
         assert line.most_in(2.9) <= 6
         await until(lambda: state(line.client) is ConnectionState.READY)
         assert line.script.most_open == 1
+        await line.client.disconnect()
+
+
+@virtual
+async def test_tickets_refused_on_open_sessions_are_replaced_and_open_the_circuit(
+    clock: VirtualClock,
+) -> None:
+    """The same dead ticket must not be shown again, and three fresh ones in a row are enough."""
+
+    async def take_back(connection: ServerConnection) -> None:
+        await connection.send(SESSION)
+        await asyncio.sleep(0.02)
+        await connection.send('{"type":"authentication_error","code":"TICKET_EXPIRED"}')
+        await connection.wait_closed()
+
+    line = Line(clock, take_back)
+    async with line.running():
+        start(line.client, 80)
+        await until(lambda: state(line.client) is ConnectionState.PAUSED)
+        assert isinstance(line.client.get_connection_status().cause, AuthLoop)
+        assert len(line.script.tickets) == 3
+        assert len(set(line.script.tickets)) == 3
         await line.client.disconnect()

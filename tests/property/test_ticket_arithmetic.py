@@ -10,10 +10,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tui_chat.errors import RateLimited, ServerError, TicketUnusable, TuiChatError
+from tui_chat.protocol.http import MAX_RETRY_AFTER
 from tui_chat.secret import Secret
 from tui_chat.ticket import TicketGrant, TicketManagerConfig
 from tui_chat.ticket.arithmetic import MAX_LIFETIME, after_wall_jump, make_ticket
-from tui_chat.ticket.failures import MAX_RETRY_AFTER, detached, retry_after_of
+from tui_chat.ticket.failures import detached, retry_after_of
 from tui_chat.ticket.retry import MAX_BACKOFF, RequestBudget, RetryGate, full_jitter
 
 anything = st.floats(allow_nan=True, allow_infinity=True)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_chat.conversation.model import (
+    MAX_OPEN,
     Change,
     Conversation,
     MessageAdded,
@@ -20,6 +21,7 @@ from tui_chat.conversation.model import (
 )
 from tui_chat.conversation.reducer import interrupt, reduce, tool_answered, user_sent
 from tui_chat.protocol.codec import SERVER_FRAMES, IgnoredFrame
+from tui_chat.protocol.server_frames import ChatEventData, ChatEventFrame
 
 NOW = 1_700_000_000.0
 
@@ -61,7 +63,6 @@ def test_both_shapes_of_text_flow_into_one_message(feed: Feed) -> None:
     feed("chat_event", event="content-delta", data={"delta": "Hel"})
     feed.provider("text-delta", textDelta="lo")
     assert feed.shown == [("assistant", "Hello", "streaming")]
-    assert feed.conversation.running
     feed("chat_finished", uuid="u")
     assert feed.shown == [("assistant", "Hello", "complete")]
     assert not feed.conversation.running
@@ -171,10 +172,12 @@ def test_an_error_ends_the_run_and_marks_what_it_cut_off(feed: Feed) -> None:
 
 
 def test_an_error_that_ends_nothing(feed: Feed) -> None:
+    feed.user("hi")
     feed.provider("text-delta", textDelta="still")
     feed("error", error="a passing trouble")
     feed.provider("text-delta", textDelta=" here")
     assert feed.shown == [
+        ("user", "hi", "complete"),
         ("assistant", "still here", "streaming"),
         ("error", "a passing trouble", "complete"),
     ]
@@ -219,6 +222,42 @@ def test_finished_with_details_that_cannot_be_read_still_ends_the_run() -> None:
     for change in reduce(conversation, ignored.bare, NOW):
         conversation.apply(change)
     assert not conversation.running
+
+
+def test_a_late_piece_of_a_run_that_has_ended_begins_no_other(feed: Feed) -> None:
+    feed.user("q")
+    feed.provider("text-delta", textDelta="a")
+    feed("chat_finished")
+    feed.provider("text-delta", textDelta="late")
+    assert feed.shown[-1] == ("assistant", "late", "streaming")
+    assert not feed.conversation.running
+
+
+@pytest.mark.parametrize("strange", [{"a": 1}, [[[1]]], True, 1.5, -3, None, 10**300])
+def test_reasoning_ids_of_any_kind(feed: Feed, strange: Any) -> None:
+    nested: Any = strange
+    for _ in range(900):  # as deep as the decoder lets through
+        nested = [nested]
+    for block in (strange, nested):
+        frame = ChatEventFrame("provider-event", ChatEventData(type="reasoning-start", id=block))
+        feed.apply(reduce(feed.conversation, frame, NOW))
+        frame = ChatEventFrame("provider-event", ChatEventData(type="reasoning-end", id=block))
+        feed.apply(reduce(feed.conversation, frame, NOW))
+    assert all(state == "complete" for _, _, state in feed.shown)
+
+
+def test_a_flood_of_open_blocks_ends_the_oldest(feed: Feed) -> None:
+    for number in range(MAX_OPEN + 10):
+        feed.provider("reasoning-start", id=f"r{number}")
+    assert len(feed.conversation.streaming) == MAX_OPEN
+    assert feed.conversation[1].state is MessageState.INTERRUPTED
+    feed.provider("reasoning-delta", id=f"r{MAX_OPEN + 9}", text="still open")
+    assert feed.conversation[MAX_OPEN + 10].text == "still open"
+
+
+def test_a_thread_name_that_is_too_long_is_ignored(feed: Feed) -> None:
+    assert feed("thread_created", data={"providerResId": "x" * 1_000_000}) == []
+    assert feed.conversation.thread_id is None
 
 
 texts = st.text(max_size=5)

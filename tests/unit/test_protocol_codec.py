@@ -18,7 +18,7 @@ from tui_chat.protocol.codec import (
     IgnoredFrame,
     error_text,
 )
-from tui_chat.protocol.server_frames import ChatEventFrame
+from tui_chat.protocol.server_frames import ChatEventFrame, ChatFinished
 from tui_chat.text import is_clean
 
 DECODERS: list[FrameDecoder[Any]] = [SERVER_FRAMES, CLIENT_FRAMES]
@@ -273,3 +273,17 @@ def test_a_decoder_knows_its_own_direction() -> None:
 )
 def test_error_text_gives_what_a_person_can_use(value: object, text: str) -> None:
     assert error_text(value) == text
+
+
+def test_half_a_surrogate_pair_costs_no_text() -> None:
+    """Servers that cut text by UTF-16 units send an emoji in two frames."""
+    deltas: list[bytes | str] = [
+        r'{"type":"chat_event","event":"content-delta","data":{"delta":"Hello \ud83d"}}',
+        rb'{"type":"chat_event","event":"content-delta","data":{"delta":"\ude00 world"}}',
+    ]
+    frames = [SERVER_FRAMES.decode(delta) for delta in deltas]
+    assert [frame.data.delta for frame in frames] == ["Hello \ud83d", "\ude00 world"]  # type: ignore[union-attr]
+    finished = SERVER_FRAMES.decode(r'{"type":"chat_finished","uuid":"\ud83d"}')
+    assert finished == ChatFinished(uuid="\ud83d")
+    cut = SERVER_FRAMES.decode(r'{"type":"chat_finished","uuid":"\ud83d')
+    assert isinstance(cut, IgnoredFrame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -124,9 +125,10 @@ class Line:
         self.ended: list[tuple[str, Any, str | None]] = []
         self.calls = ToolCalls(ToolRegistry(tools), send=self._send, finished=self._finished)
 
-    def _send(self, answer: ToolCallResponse) -> bool:
+    def _send(self, answer: ToolCallResponse, lost: Callable[[], None]) -> bool:
         if self.up:
             self.sent.append(answer)
+            self.lost = lost
         return self.up
 
     def _finished(self, call_id: str, result: Any, error: str | None) -> None:
@@ -238,3 +240,35 @@ async def test_closing_stops_what_runs_and_answers_nothing() -> None:
     await asyncio.sleep(0)
     await line.calls.aclose()
     assert (line.calls.running, line.answers) == (0, [])
+
+
+async def test_an_answer_that_was_lost_on_the_way_is_sent_on_the_next_session() -> None:
+    line = Line(ClientTool(greet))
+    line.calls.request(ToolCallRequest("1", "greet", {"name": "Ada"}))
+    await line.settled()
+    line.lost()
+    line.calls.session_ready()
+    assert len(line.answers) == 2
+    line.calls.session_ready()
+    assert len(line.answers) == 2
+
+
+async def test_an_id_that_is_used_again_for_another_call_is_another_call() -> None:
+    line = Line(ClientTool(greet), ClientTool(lambda: "other", name="other"))
+    line.calls.request(ToolCallRequest("1", "greet", {"name": "Ada"}))
+    await line.settled()
+    line.calls.session_ready()
+    line.calls.request(ToolCallRequest("1", "other"))
+    await line.settled()
+    assert [answer.result for answer in line.sent] == ["hello Ada, warm", "other"]
+
+
+async def test_a_result_that_cannot_be_encoded_is_answered_with_an_error() -> None:
+    nested: list[Any] = []
+    for _ in range(5_000):
+        nested = [nested]
+    line = Line(ClientTool(lambda: nested, name="deep"), ClientTool(lambda: 10**5000, name="big"))
+    line.calls.request(ToolCallRequest("1", "deep"))
+    line.calls.request(ToolCallRequest("2", "big"))
+    await line.settled()
+    assert [bool(answer.error) for answer in line.sent] == [True, True]

@@ -7,9 +7,12 @@ of it is left when the next one begins.
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NoReturn
+from urllib.parse import quote
 
 import msgspec
 
@@ -39,6 +42,13 @@ from tui_chat.ticket import TicketLease, TicketManager
 
 __all__ = ["Attempt", "Link"]
 
+_LOGGER: Final = logging.getLogger(__name__)
+
+YIELD_EVERY: Final = 100
+"""Frames after which everything else on the event loop gets a turn."""
+MASK: Final = "********"
+SHORTEST_MASKED: Final = 8
+"""Characters; masking every occurrence of something shorter would garble ordinary text."""
 SESSION_TIMEOUT: Final = 10.0
 """Seconds from the open socket to the ready session."""
 
@@ -123,9 +133,11 @@ class Attempt:
             watch.cancel()
             self.socket = None
             board.update(connected=False, ready_since=None, websocket_state=WebSocketState.CLOSING)
-            await asyncio.wait({watch})
-            await socket.close()
-            link.telemetry.count("bytes.received", socket.bytes_received)
+            try:
+                await asyncio.wait({watch})
+            finally:
+                await socket.close()
+                link.telemetry.count("bytes.received", socket.bytes_received)
 
     def send(self, frame: ClientFrame) -> asyncio.Future[None]:
         """Send a frame; see :meth:`Socket.send`. Only while :attr:`socket` is there."""
@@ -149,6 +161,7 @@ class Attempt:
                 request_id=self._request_id,
                 user_agent=link.user_agent,
                 max_frame=link.max_frame,
+                mask=self._mask(lease),
             )
         except NetworkError as error:
             if error.code != TLS_FAILED:
@@ -159,16 +172,40 @@ class Attempt:
             lease.rejected(error.reason)
             raise
 
+    def _mask(self, lease: TicketLease) -> Callable[[str], str]:
+        """Return what takes secrets out of a text in which the server may repeat them."""
+        auth = self._link.tickets.auth_data
+        values = [secret.reveal() for secret in (lease.value, *auth.secrets)]
+        hidden = [value for value in values if len(value) >= SHORTEST_MASKED]
+        hidden += [quote(value, safe="") for value in hidden]
+
+        def mask(text: str) -> str:
+            for value in hidden:
+                text = text.replace(value, MASK)
+            return text
+
+        return mask
+
     async def _converse(self, socket: Socket, lease: TicketLease) -> NoReturn:
         """Set the session up and pump frames until the connection ends."""
         link = self._link
         setup = SessionSetup(link.hooks.configuration)
         telemetry, decode, receive = link.telemetry, SERVER_FRAMES.decode, socket.receive
+        ticket = lease.value.reveal().encode("utf-8", "replace")
+        echoed = ticket if len(ticket) >= SHORTEST_MASKED else None
+        received = 0
         try:
             async with asyncio.timeout(SESSION_TIMEOUT) as deadline:
                 while True:
                     payload, binary = await receive()
                     telemetry.count("frames.received")
+                    received += 1
+                    if received % YIELD_EVERY == 0:
+                        # Frames that have arrived are handed out without a pause; timers, pongs
+                        # and the user must get their turn all the same.
+                        await asyncio.sleep(0)
+                    if echoed is not None and echoed in payload:
+                        payload = payload.replace(echoed, MASK.encode())
                     frame = decode(payload, binary=binary)
                     if isinstance(frame, IgnoredFrame):
                         telemetry.count(f"frames.ignored.{frame.reason}")
@@ -178,7 +215,7 @@ class Attempt:
                             continue
                         frame = frame.bare
                     if isinstance(frame, ChatEventFrame):
-                        link.hooks.frame_received(frame)
+                        self._hand_over(frame)
                         continue
                     self._attend(frame)
                     if (answer := setup.receive(frame)) is not None:
@@ -187,12 +224,23 @@ class Attempt:
                         deadline.reschedule(None)
                         lease.accepted()
                         self._become_ready(setup.capabilities)
-                    link.hooks.frame_received(frame)
+                    self._hand_over(frame)
         except TimeoutError as error:
             raise SessionTimeout(
                 f"{link.server} opened the connection but did not set up the session within "
                 f"{SESSION_TIMEOUT:g} seconds."
             ) from error
+
+    def _hand_over(self, frame: ServerFrame) -> None:
+        """Give a frame to the owner; a frame it cannot cope with costs only itself."""
+        try:
+            self._link.hooks.frame_received(frame)
+        except Exception as defect:  # noqa: BLE001 - one frame must not end the connection
+            self._link.telemetry.count("frames.failed")
+            kind = f"{type(frame).__name__}: {type(defect).__name__}"
+            self._link.telemetry.note("error", f"a frame could not be handled: {kind}")
+            # Without the traceback, whose lines could repeat the frame.
+            _LOGGER.error("a frame could not be handled: %s", kind)  # noqa: TRY400
 
     def _attend(self, frame: ServerFrame) -> None:
         """Answer a heartbeat; let a refusal of ticket or credentials end the connection."""

@@ -22,7 +22,13 @@ from tui_chat.connection.backoff import STABLE_AFTER, AuthCircuit, Backoff, Hand
 from tui_chat.connection.board import StatusBoard
 from tui_chat.connection.policy import STRIKES, Verdict, judge
 from tui_chat.connection.status import ConnectionState, ConnectionStatus, WebSocketState
-from tui_chat.errors import AuthLoop, ClientClosed, NotConnected, TuiChatError
+from tui_chat.errors import (
+    AuthLoop,
+    ClientClosed,
+    NotConnected,
+    TicketRejected,
+    TuiChatError,
+)
 from tui_chat.protocol.client_frames import ClientFrame
 
 __all__ = ["ReconnectCause", "WebSocketManager"]
@@ -105,7 +111,8 @@ class WebSocketManager:
             code="DEFECT",
         )
         error.__cause__ = defect
-        self._board.settle(ConnectionState.FAILED, cause=error)
+        # Not FAILED: that state promises that the user can leave it, and nothing runs any more.
+        self._board.settle(ConnectionState.CLOSED, cause=error)
         self._board.resolve(error)
 
     async def wait_ready(self) -> None:
@@ -225,7 +232,8 @@ class WebSocketManager:
         try:
             await asyncio.wait({task})
         finally:
-            task.cancel()  # does nothing unless this very wait is cancelled
+            if not task.done() and not task.cancelling():
+                task.cancel()  # once: a second time would interrupt its tidying up
             await asyncio.wait({task})
             self._attempt = self._attempt_task = None
             error = None if task.cancelled() else task.exception()
@@ -233,10 +241,12 @@ class WebSocketManager:
             raise error  # a defect of this program, not a state of the network
         if attempt.ready_since is None:
             return False, error
-        self._circuit.accepted()
-        if self._clock.boot() - attempt.ready_since >= STABLE_AFTER:
+        stable = self._clock.boot() - attempt.ready_since >= STABLE_AFTER
+        if stable:
             self._backoff.reset()
             self._strikes = 0
+        if stable or not isinstance(error, TicketRejected):
+            self._circuit.accepted()
         self._telemetry.note("session", str(error) if error else "ended on request")
         self._link.hooks.session_lost(error)
         return True, error

@@ -112,7 +112,7 @@ def authentication_failure(
     reason = _TICKET_REASONS.get(code, "invalid")
     words = {"invalid": "is not valid", "expired": "has expired", "used": "was already used"}
     return TicketRejected(
-        f"The server says that the ticket {words[reason]}{detail}. A new one is fetched.",
+        f"The server says that the ticket {words[reason]}{detail}.",
         reason=reason,
         code=code or None,
     )

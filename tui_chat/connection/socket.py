@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import websockets
@@ -110,6 +111,7 @@ async def dial(
     request_id: str,
     user_agent: str,
     max_frame: int,
+    mask: Callable[[str], str],
 ) -> Socket:
     """Open a WebSocket with a ticket.
 
@@ -121,6 +123,7 @@ async def dial(
         request_id: sent along, so that this attempt can be found in the server's log.
         user_agent: what this client calls itself.
         max_frame: bytes; larger inbound messages end the connection with 1009.
+        mask: takes secrets out of texts in which the server may repeat them.
 
     Raises:
         TuiChatError: whatever kept it from opening, classified; never with the ticket in it.
@@ -151,8 +154,8 @@ async def dial(
         answer = read_error(bytes(response.body or b""))
         raise handshake_error(
             response.status_code,
-            answer.text,
-            answer.code,
+            mask(answer.text),
+            mask(answer.code),
             retry_after=read_retry_after(response.headers.get("Retry-After"), clock.wall()),
         ) from error
     except TimeoutError as error:
@@ -162,6 +165,8 @@ async def dial(
     except websockets.ProxyError as error:
         raise network_error(error, server) from error
     except (websockets.InvalidHandshake, websockets.ProtocolError) as error:
+        if isinstance(error.__cause__, EOFError | OSError):
+            raise ServerError(f"{server} broke off while the connection was opened.") from error
         raise ProtocolError(
             f"{server} answers, but does not speak WebSocket. Check the server URL."
         ) from error
@@ -170,7 +175,7 @@ async def dial(
             raise ServerError(f"{server} broke off while the connection was opened.") from error
         raise network_error(error, server) from error
     assert isinstance(connection, _Connection)  # noqa: S101 - create_connection says so
-    return Socket(connection)
+    return Socket(connection, mask)
 
 
 class Socket:
@@ -180,8 +185,9 @@ class Socket:
         round_trip: seconds the last answered ping took, None before the first.
     """
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: _Connection, mask: Callable[[str], str]) -> None:
         self._connection = connection
+        self._mask = mask
         self._unsent: asyncio.Queue[tuple[bytes, asyncio.Future[None]]] = asyncio.Queue()
         self._unsent_bytes = 0
         self._writer = asyncio.create_task(self._write(), name="tui-chat socket writer")
@@ -236,10 +242,13 @@ class Socket:
                     if not done.done():
                         done.set_exception(self._why(closed))
                     return
+                else:
+                    if not done.done():
+                        done.set_result(None)
                 finally:
                     self._unsent_bytes -= len(payload)
-                if not done.done():
-                    done.set_result(None)
+                    if not done.done():  # the writing itself was stopped half-way
+                        done.set_exception(self._why(None))
         finally:
             self._fail_unsent(self._why(None))
 
@@ -295,15 +304,14 @@ class Socket:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End the connection: politely within a second, else at once. Idempotent."""
+        self._writer.cancel()
         try:
-            self._writer.cancel()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await self._connection.close(code, reason)
         finally:
             self._connection.transport.abort()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._writer
+            await asyncio.wait({self._writer})
 
     def _why(self, closed: websockets.ConnectionClosed | None) -> TuiChatError:
         if self._dead:
@@ -312,7 +320,7 @@ class Socket:
             return close_error(1006, "", "network")
         received, sent = closed.rcvd, closed.sent
         if received is not None and (sent is None or closed.rcvd_then_sent):
-            return close_error(received.code, one_line(received.reason, 123), "server")
+            return close_error(received.code, one_line(self._mask(received.reason), 123), "server")
         initiator: Literal["client", "network"] = "client" if sent is not None else "network"
         if sent is not None and received is None:
             return close_error(sent.code, one_line(sent.reason, 123), initiator)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -29,6 +29,11 @@ __all__ = [
     "ToolCall",
     "ToolUpdated",
 ]
+
+
+MAX_OPEN: Final = 256
+"""Messages that may be unfinished at the same time; a server that opens more has its oldest one
+ended."""
 
 
 class MessageKind(StrEnum):
@@ -208,6 +213,8 @@ class Conversation:
         self._streaming: dict[int, Message] = {}
         self._calls: dict[str, int] = {}
         self._open_text: int | None = None
+        self._open_blocks: dict[str, int] = {}
+        self._unconfirmed: dict[int, Message] = {}
         self._next_id = 1
         self._persisted_up_to = 0
 
@@ -239,6 +246,23 @@ class Conversation:
     def open_text(self) -> int | None:
         """The id of the assistant's text that further text belongs to, None if there is none."""
         return self._open_text
+
+    @property
+    def unconfirmed(self) -> tuple[Message, ...]:
+        """The user's messages of which the server has given no sign yet."""
+        return tuple(self._unconfirmed.values())
+
+    @property
+    def oldest_open(self) -> Message | None:
+        """The oldest unfinished message if there are as many as may be, else None."""
+        if len(self._streaming) < MAX_OPEN:
+            return None
+        return next(iter(self._streaming.values()))
+
+    def open_block(self, block: str) -> Message | None:
+        """The reasoning block of that name that still streams."""
+        message_id = self._open_blocks.get(block)
+        return None if message_id is None else self._streaming.get(message_id)
 
     def call(self, call_id: str) -> Message | None:
         """The tool message of a call."""
@@ -273,17 +297,27 @@ class Conversation:
         self._next_id = max(self._next_id, message.id + 1)
         if message.state is MessageState.STREAMING:
             self._streaming[message.id] = message
-            if message.kind is MessageKind.ASSISTANT:
-                self._open_text = message.id
+            match message.kind:
+                case MessageKind.ASSISTANT:
+                    self._open_text = message.id
+                case MessageKind.REASONING:
+                    self._open_blocks[message.block] = message.id
+                case MessageKind.USER:
+                    self._unconfirmed[message.id] = message
+                case _:
+                    pass
         if message.tool is not None:
             self._calls[message.tool.call_id] = message.id
 
     def _finish(self, message_id: int, state: MessageState, at: float) -> None:
         if message_id == self._open_text:
             self._open_text = None
+        self._unconfirmed.pop(message_id, None)
         if (message := self._streaming.pop(message_id, None)) is not None:
             message.state = state
             message.finished = at
+            if self._open_blocks.get(message.block) == message_id:
+                del self._open_blocks[message.block]
 
     def _persist(self, up_to: int) -> None:
         for message_id in range(self._persisted_up_to + 1, up_to + 1):

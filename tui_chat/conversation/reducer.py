@@ -45,6 +45,9 @@ __all__ = ["interrupt", "reduce", "tool_answered", "user_sent"]
 DEFAULT_BLOCK: Final = "reasoning"
 """What a reasoning block without an id is called (the protocol's rule)."""
 
+MAX_THREAD_ID: Final = 1_000
+"""Characters; a longer name of a thread is ignored, since it would go out with every message."""
+
 _PROVIDER_EVENTS: Final = frozenset({"provider-event", "latitude-event"})
 
 
@@ -61,7 +64,10 @@ def reduce(conversation: Conversation, frame: ServerFrame, now: float) -> list[C
         case ErrorFrame():
             return [_error(conversation.next_id, frame, now)]
         case ThreadCreated():
-            return [*_confirm(conversation, now), ThreadChanged(frame.data.providerResId)]
+            thread = frame.data.providerResId
+            if not 0 < len(thread) <= MAX_THREAD_ID:
+                return []
+            return [*_confirm(conversation, now), ThreadChanged(thread)]
         case MessagesPersisted():
             last = conversation.next_id - 1
             return [*_confirm(conversation, now), Persisted(last)]
@@ -123,7 +129,7 @@ def _chat_event(conversation: Conversation, frame: ChatEventFrame, now: float) -
         case "reasoning-delta":
             return _reasoning(conversation, data, data.text if data.text is not UNSET else "", now)
         case "reasoning-end":
-            block = _open_block(conversation, _block_id(data))
+            block = conversation.open_block(_block_id(data))
             return [MessageFinished(block.id, MessageState.COMPLETE, now)] if block else []
         case "tool-call":
             return _server_tool(conversation, data, now)
@@ -153,7 +159,7 @@ def _reasoning(
     conversation: Conversation, data: ChatEventData, text: str, now: float
 ) -> list[Change]:
     block_id = _block_id(data)
-    if (block := _open_block(conversation, block_id)) is not None:
+    if (block := conversation.open_block(block_id)) is not None:
         return [TextAppended(block.id, text)] if text else []
     message = Message(
         conversation.next_id,
@@ -222,16 +228,19 @@ def _error(message_id: int, frame: ChatError | ErrorFrame, now: float) -> Change
 
 
 def _begin(conversation: Conversation, now: float) -> Iterable[Change]:
-    """The server works: what the user sent has arrived, and a run is going on."""
+    """Something new begins: what the user sent has arrived, and there must be room.
+
+    It does not mean that a run is going on: a late piece of one that has ended comes this way too,
+    and nothing would ever end that run.
+    """
     yield from _confirm(conversation, now)
-    if not conversation.running:
-        yield RunChanged(True)
+    if (oldest := conversation.oldest_open) is not None:
+        yield MessageFinished(oldest.id, MessageState.INTERRUPTED, now)
 
 
 def _confirm(conversation: Conversation, now: float) -> Iterable[Change]:
-    for message in conversation.streaming:
-        if message.kind is MessageKind.USER:
-            yield MessageFinished(message.id, MessageState.COMPLETE, now)
+    for message in conversation.unconfirmed:
+        yield MessageFinished(message.id, MessageState.COMPLETE, now)
 
 
 def _end_text(conversation: Conversation, now: float) -> Iterable[Change]:
@@ -255,15 +264,13 @@ def _end_run(conversation: Conversation, state: MessageState, now: float) -> lis
     return changes
 
 
-def _open_block(conversation: Conversation, block_id: str) -> Message | None:
-    for message in conversation.streaming:
-        if message.kind is MessageKind.REASONING and message.block == block_id:
-            return message
-    return None
-
-
 def _block_id(data: ChatEventData) -> str:
-    return DEFAULT_BLOCK if data.id is UNSET or data.id is None else one_line(str(data.id), 100)
+    """The block's name; servers use numbers and texts, and anything else is one block."""
+    if isinstance(data.id, str):
+        return one_line(data.id, 100)
+    if isinstance(data.id, int | float) and abs(data.id) < 1e15:
+        return str(data.id)
+    return DEFAULT_BLOCK
 
 
 def _call(data: ChatEventData) -> tuple[str, str]:

@@ -7,6 +7,7 @@ the other set of frames.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -80,6 +81,7 @@ class FrameDecoder(Generic[Frame]):
     """
 
     def __init__(self, frames: Any) -> None:
+        self._frames = frames
         self._decode: msgspec.json.Decoder[Frame] = msgspec.json.Decoder(frames)
         kinds = {str(kind.__struct_config__.tag): kind for kind in frames.__args__}
         self._types = frozenset(kinds)
@@ -110,9 +112,25 @@ class FrameDecoder(Generic[Frame]):
         except msgspec.ValidationError as error:
             return self._explain(data, str(error))
         except msgspec.DecodeError as error:
+            frame = self._with_lone_surrogates(data)
+            if frame is not None:
+                return frame
             return IgnoredFrame("invalid_json", one_line(str(error)), "", len(data))
         except RecursionError:
             return IgnoredFrame("too_deep", "the JSON is nested too deeply", "", len(data))
+
+    def _with_lone_surrogates(self, data: bytes | str) -> Frame | None:
+        """Read a frame that holds half of a surrogate pair, which only this decoder refuses.
+
+        Servers that cut text by UTF-16 units send such halves when an emoji falls on the cut.
+        """
+        halves = b"\\ud" in data.lower() if isinstance(data, bytes) else "\\ud" in data.lower()
+        if not halves:
+            return None
+        try:
+            return msgspec.convert(json.loads(data), self._frames)  # type: ignore[no-any-return]
+        except (ValueError, RecursionError):  # bad JSON, bad UTF-8, not a frame
+            return None
 
     def _explain(self, data: bytes | str, detail: str) -> IgnoredFrame:
         """Name what is wrong with JSON that is well formed but not one of our frames."""

@@ -68,6 +68,11 @@ class AuthData:
         put(self, "entity_type", entity_type)
         put(self, "provider_res_id", provider_res_id)
 
+    @property
+    def secrets(self) -> tuple[Secret, Secret]:
+        """Token and server key."""
+        return self.user_mp_auth_token, self.chat_server_key
+
     def changed(self, **changes: Any) -> AuthData:
         """Return a copy with some fields replaced.
 

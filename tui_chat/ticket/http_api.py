@@ -28,6 +28,7 @@ from tui_chat.errors import (
     ConfigurationError,
     ProtocolError,
     RequestTimeout,
+    ServerError,
     TuiChatError,
 )
 from tui_chat.network import network_error
@@ -114,7 +115,10 @@ class HttpApi:
             failure = RequestTimeout(
                 f"{self._server} did not finish its answer within {self._timeout:g} s."
             )
-        except (httpx.RemoteProtocolError, httpx.DecodingError, zlib.error):
+        except httpx.RemoteProtocolError:
+            # Mostly a connection that was cut in the middle, by a proxy whose server is down.
+            failure = ServerError(f"{self._server} broke off its answer, or it is not HTTP.")
+        except (httpx.DecodingError, zlib.error):
             failure = ProtocolError(f"What {self._server} answered is not valid HTTP.")
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL):
             failure = ConfigurationError(

@@ -77,7 +77,9 @@ class TicketLease:
         self._end("released", None)
 
     def _end(self, outcome: LeaseOutcome, reason: TicketRejection | None) -> None:
-        if self.outcome is None:
+        # Some servers accept the handshake and refuse the ticket on the open session.
+        second_thoughts = self.outcome == "accepted" and outcome == "rejected"
+        if self.outcome is None or second_thoughts:
             self.outcome, self.reason = outcome, reason
             self._settle(self)
 

@@ -36,7 +36,8 @@ class ToolCalls:
 
     Args:
         registry: the tools.
-        send: sends an answer on the session; False if there is none right now.
+        send: sends an answer on the session; False if there is none right now. Its second
+            argument is called if the connection is lost before the answer is written.
         finished: told when a call ends: its id, the result, and the error or None.
     """
 
@@ -44,7 +45,7 @@ class ToolCalls:
         self,
         registry: ToolRegistry,
         *,
-        send: Callable[[ToolCallResponse], bool],
+        send: Callable[[ToolCallResponse, Callable[[], None]], bool],
         finished: Callable[[str, Any, str | None], None],
     ) -> None:
         self._registry = registry
@@ -52,6 +53,7 @@ class ToolCalls:
         self._finished = finished
         self._running: dict[str, asyncio.Task[None]] = {}
         self._answers: OrderedDict[str, ToolCallResponse] = OrderedDict()
+        self._asked: dict[str, tuple[str, Any]] = {}
         self._unsent: dict[str, None] = {}
         self._sent_here: set[str] = set()
 
@@ -65,9 +67,13 @@ class ToolCalls:
         call_id = frame.callId
         if call_id in self._running or call_id in self._sent_here:
             return
-        if (answer := self._answers.get(call_id)) is not None:
+        asked = (frame.toolName, frame.parameters)
+        answer = self._answers.get(call_id)
+        # A server that was restarted counts its calls from one again: an id alone says nothing.
+        if answer is not None and self._asked.get(call_id) == asked:
             self._deliver(answer)
             return
+        self._asked[call_id] = asked
         if frame.toolName == RENDER_UI:
             self._finish(call_id, {"rendered": True}, None)
         elif len(self._running) >= MAX_RUNNING:
@@ -107,12 +113,16 @@ class ToolCalls:
         while len(self._answers) > REMEMBERED:
             old, _ = self._answers.popitem(last=False)
             self._unsent.pop(old, None)
-            self._sent_here.discard(old)
+            self._asked.pop(old, None)
         self._finished(call_id, result, error)
         self._deliver(answer)
 
     def _deliver(self, answer: ToolCallResponse) -> None:
-        if self._send(answer):
+        def lost() -> None:
+            if answer.callId in self._answers:
+                self._unsent[answer.callId] = None
+
+        if self._send(answer, lost):
             self._unsent.pop(answer.callId, None)
             self._sent_here.add(answer.callId)
         else:

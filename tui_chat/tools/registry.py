@@ -18,7 +18,8 @@ import msgspec
 
 from tui_chat.daemon_thread import call_in_daemon_thread
 from tui_chat.errors import ConfigurationError
-from tui_chat.protocol.client_frames import JsonObject
+from tui_chat.protocol.client_frames import JsonObject, ToolCallResponse
+from tui_chat.protocol.codec import encode
 from tui_chat.text import one_line
 
 __all__ = ["ClientTool", "ToolError", "ToolRegistry"]
@@ -114,9 +115,11 @@ class ClientTool:
         except TimeoutError as error:
             raise ToolError(f"The tool did not finish within {TOOL_TIMEOUT:g} seconds.") from error
         try:
-            return msgspec.to_builtins(result)
+            plain = msgspec.to_builtins(result)
+            encode(ToolCallResponse("", result=plain))
         except (TypeError, ValueError, RecursionError) as error:
             raise ToolError("The tool returned something that JSON cannot express.") from error
+        return plain
 
     async def _run(self, values: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self._function):
