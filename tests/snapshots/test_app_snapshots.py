@@ -1,6 +1,6 @@
 """What the screens look like, pixel by pixel where a pixel is a cell.
 
-Clock, time zone, versions and ids are pinned, the cursor does not blink, nothing is animated. After
+Clock, time zone, versions and ids are pinned, nothing is animated. After
 a change that is meant to be seen: ``pytest tests/snapshots --snapshot-update``, and look at the
 difference before committing it.
 """
@@ -53,7 +53,6 @@ def snap(compare: Compare, act: Act, size: tuple[int, int] = (80, 24), **options
 
     async def before(pilot: Pilot[Any]) -> None:
         if stage.app.chat is not None:
-            stage.chat.prompt.cursor_blink = False
             await started(pilot, stage)
         await act(pilot, stage)
 

@@ -11,6 +11,11 @@ __all__ = ["ROOT", "run_python", "tracked_files"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
+_MADE = frozenset(
+    {"__pycache__", ".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", "build", "dist"}
+)
+"""Folders that tools make; git would ignore them."""
+
 
 def run_python(
     *arguments: str,
@@ -59,5 +64,5 @@ def tracked_files() -> list[Path]:
     return sorted(
         path.relative_to(ROOT)
         for path in ROOT.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not _MADE.intersection(path.relative_to(ROOT).parts)
     )

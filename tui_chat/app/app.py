@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -17,9 +16,9 @@ from textual.screen import Screen
 
 from tui_chat.app.bindings import REGISTRY, Scope, bindings_for
 from tui_chat.app.client_port import ClientFactory, default_client
+from tui_chat.app.client_side import ClientSide
 from tui_chat.app.glyphs import UNICODE, Glyphs
 from tui_chat.app.paths import style_sheet
-from tui_chat.app.safe_app import SafeApp
 from tui_chat.app.screens.too_small import TooSmallScreen, is_too_small
 from tui_chat.app.settings import ChatSettings
 from tui_chat.app.theme import DARK, THEMES
@@ -31,18 +30,14 @@ if TYPE_CHECKING:
     from tui_chat.app import messages
     from tui_chat.app.screens.chat import ChatScreen
     from tui_chat.app.screens.welcome import WelcomeScreen
-    from tui_chat.app.workers import ClientWorker
 
 __all__ = ["ChatApp"]
 
 QUIT_WINDOW: Final = 3.0
 """Seconds within which a second Ctrl+C quits."""
 
-LEAVE_WITHIN: Final = 3.0
-"""Seconds the client's thread may take to end; its own limit is lower."""
 
-
-class ChatApp(SafeApp, inherit_bindings=False):
+class ChatApp(ClientSide, inherit_bindings=False):
     """The terminal chat.
 
     Args:
@@ -78,7 +73,11 @@ class ChatApp(SafeApp, inherit_bindings=False):
     ) -> None:
         # Textual reads a screen's own style sheet when the screen is pushed; the first one is not.
         first = "welcome" if settings is None else "chat"
-        super().__init__(css_path=[str(style_sheet("app")), str(style_sheet(first))])
+        super().__init__(
+            [str(style_sheet("app")), str(style_sheet(first))],
+            client_factory=client_factory,
+            leaving=leaving,
+        )
         for known in THEMES:
             self.register_theme(known)
         # Before anything runs; setting it the usual way would read all styles once more.
@@ -86,13 +85,10 @@ class ChatApp(SafeApp, inherit_bindings=False):
         self.stylesheet.set_variables(self.get_css_variables())
         self._settings = settings
         self._start_demo = start_demo
-        self._client_factory = client_factory
         self._clock = clock or SystemClock()
         self._glyphs = glyphs
         self._versions = versions
         self._zone = zone
-        self._leaving = leaving
-        self._worker: ClientWorker | None = None
         self._begun = False
         self._quit_until = float("-inf")
         self.set_class(glyphs.ascii, "-ascii")
@@ -113,13 +109,6 @@ class ChatApp(SafeApp, inherit_bindings=False):
         from tui_chat.app.screens.chat import ChatScreen  # noqa: PLC0415 - not for the welcome
 
         return ChatScreen(settings, self._clock, self._glyphs)
-
-    @property
-    def chat(self) -> ChatScreen | None:
-        """The chat screen, wherever on the stack it is; None on the welcome screen."""
-        from tui_chat.app.screens.chat import ChatScreen  # noqa: PLC0415 - not for the welcome
-
-        return next((s for s in self.screen_stack if isinstance(s, ChatScreen)), None)
 
     def on_mount(self) -> None:
         """Look whether there is room."""
@@ -151,121 +140,6 @@ class ChatApp(SafeApp, inherit_bindings=False):
             cover.show(size)
         elif cover is not None:
             self.pop_screen()
-
-    # -- the client's thread ----------------------------------------------------------------------
-    #
-    # The handlers are found by their names: importing the messages has to wait for the first frame.
-
-    async def _start_client(self, settings: ChatSettings) -> None:
-        chat = self.chat
-        if chat is None:
-            return
-        await chat.furnish()
-        from tui_chat.app.workers import ClientWorker  # noqa: PLC0415 - after the first frame
-
-        worker = self._worker = ClientWorker(
-            settings,
-            self.post_message,
-            client_factory=self._client_factory,
-            tools=_offered_tools,
-        )
-        chat.worker = worker
-        self.run_worker(
-            worker.run,
-            name="client",
-            group="client",
-            thread=True,
-            exclusive=True,
-            exit_on_error=False,
-        )
-
-    async def on_unmount(self) -> None:
-        """Disconnect. The terminal is the user's again already; this only takes a moment."""
-        if self._leaving is not None:
-            self._leaving()
-        worker = self._worker
-        if worker is None:
-            return
-        worker.stop()
-        clock = asyncio.get_running_loop()
-        give_up = clock.time() + LEAVE_WITHIN
-        # The thread has its own loop, so there is no asyncio event to wait for.
-        while not worker.done.is_set() and clock.time() < give_up:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-    def on_connection_changed(self, event: messages.ConnectionChanged) -> None:
-        """Show the connection's state."""
-        if self.chat is not None:
-            self.chat.show_status(event.status)
-
-    def _ticket_changed(self, event: messages.ClientMessage) -> None:
-        """The countdown bar lives from these."""
-        if self.chat is not None:
-            self.chat.show_ticket(event)
-
-    on_ticket_renewing = _ticket_changed
-    on_ticket_renewed = _ticket_changed
-    on_ticket_renewal_failed = _ticket_changed
-    on_ticket_expired = _ticket_changed
-    on_ticket_gone = _ticket_changed
-
-    def on_conversation_changed(self, event: messages.ConversationChanged) -> None:
-        """Show what was said."""
-        if self.chat is not None:
-            self.chat.show_changes(event.changes)
-
-    def on_conversation_reset(self, event: messages.ConversationReset) -> None:
-        """Show everything afresh."""
-        if self.chat is not None:
-            self.chat.show_conversation(event.messages)
-
-    def on_server_notice(self, event: messages.ServerNotice) -> None:
-        """Show what the server reports."""
-        more = f" ({event.more} more were left out)" if event.more else ""
-        code = f" [{event.code}]" if event.code else ""
-        self.notify(
-            f"{event.text}{code}{more}", title="The server says", severity="warning", markup=False
-        )
-
-    def on_batch_delivered(self) -> None:
-        """Ask for the next batch."""
-        if self._worker is not None:
-            self._worker.acknowledge()
-
-    def on_send_accepted(self, event: messages.SendAccepted) -> None:
-        """Clear the prompt."""
-        if self.chat is not None:
-            self.chat.show_accepted(event.number)
-
-    def on_send_refused(self, event: messages.SendRefused) -> None:
-        """Keep the prompt, say why."""
-        if self.chat is not None:
-            self.chat.show_refused(event.number, event.sentence)
-
-    def on_command_failed(self, event: messages.CommandFailed) -> None:
-        """Say what did not work."""
-        if self.chat is not None:
-            self.chat.show_notice(event.sentence)
-
-    def on_client_failed(self, event: messages.ClientFailed) -> None:
-        """Say that nothing goes on."""
-        if self.chat is not None:
-            self.chat.show_stopped(event.sentence)
-
-    def on_debug_info_arrived(self, event: messages.DebugInfoArrived) -> None:
-        """Show it if it is still wanted."""
-        from tui_chat.app.screens.debug import DebugScreen  # noqa: PLC0415 - seldom needed
-
-        for screen in self.screen_stack:
-            if isinstance(screen, DebugScreen):
-                screen.show(event.info)
-
-    def ask_debug_info(self) -> bool:
-        """Ask the client's thread for debug info; False if there is none to ask."""
-        if self._worker is None:
-            return False
-        self._worker.request_debug_info()
-        return True
 
     # -- the demo ---------------------------------------------------------------------------------
 
@@ -379,12 +253,6 @@ def _runner(app: ChatApp, action: str) -> Callable[[], object]:
         await app.run_action(action)
 
     return run
-
-
-def _offered_tools() -> Sequence[Any]:
-    from tui_chat.app.client_tools import client_tools  # noqa: PLC0415 - in the client's thread
-
-    return client_tools()
 
 
 def _versions() -> str:

@@ -67,6 +67,7 @@ class Prompt(TextArea):
             highlight_cursor_line=False,
             placeholder=Content(placeholder),
         )
+        # A blinking one costs more processor time than everything else while nothing happens.
         self.cursor_blink = False
         self._pending: str | None = None
         self._again = False

@@ -1,0 +1,171 @@
+"""The side of the application that faces the client's thread.
+
+It starts and ends the thread, and takes its messages to the chat screen. The handlers are found by
+their names, because importing the messages has to wait for the first frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from tui_chat.app.client_port import ClientFactory
+from tui_chat.app.safe_app import SafeApp
+from tui_chat.app.settings import ChatSettings
+
+if TYPE_CHECKING:
+    from tui_chat.app import messages
+    from tui_chat.app.screens.chat import ChatScreen
+    from tui_chat.app.workers import ClientWorker
+
+__all__ = ["ClientSide"]
+
+LEAVE_WITHIN: Final = 3.0
+"""Seconds the client's thread may take to end; its own limit is lower."""
+
+
+class ClientSide(SafeApp):
+    """An application with a client in a thread.
+
+    Args:
+        css_path: the style sheets.
+        client_factory: makes the client, in the client's thread.
+        leaving: called when the application has given the terminal back and is about to end.
+    """
+
+    def __init__(
+        self,
+        css_path: list[str],
+        *,
+        client_factory: ClientFactory,
+        leaving: Callable[[], object] | None,
+    ) -> None:
+        super().__init__(css_path=[*css_path])
+        self._client_factory = client_factory
+        self._leaving = leaving
+        self._worker: ClientWorker | None = None
+
+    @property
+    def chat(self) -> ChatScreen | None:
+        """The chat screen, wherever on the stack it is; None on the welcome screen."""
+        from tui_chat.app.screens.chat import ChatScreen  # noqa: PLC0415 - not for the welcome
+
+        return next((s for s in self.screen_stack if isinstance(s, ChatScreen)), None)
+
+    async def _start_client(self, settings: ChatSettings) -> None:
+        chat = self.chat
+        if chat is None:
+            return
+        await chat.furnish()
+        from tui_chat.app.workers import ClientWorker  # noqa: PLC0415 - after the first frame
+
+        worker = self._worker = ClientWorker(
+            settings,
+            self.post_message,
+            client_factory=self._client_factory,
+            tools=_offered_tools,
+        )
+        chat.worker = worker
+        self.run_worker(
+            worker.run,
+            name="client",
+            group="client",
+            thread=True,
+            exclusive=True,
+            exit_on_error=False,
+        )
+
+    async def on_unmount(self) -> None:
+        """Disconnect. The terminal is the user's again already; this only takes a moment."""
+        if self._leaving is not None:
+            self._leaving()
+        worker = self._worker
+        if worker is None:
+            return
+        worker.stop()
+        clock = asyncio.get_running_loop()
+        give_up = clock.time() + LEAVE_WITHIN
+        # The thread has its own loop, so there is no asyncio event to wait for.
+        while not worker.done.is_set() and clock.time() < give_up:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    def on_connection_changed(self, event: messages.ConnectionChanged) -> None:
+        """Show the connection's state."""
+        if self.chat is not None:
+            self.chat.show_status(event.status)
+
+    def _ticket_changed(self, event: messages.ClientMessage) -> None:
+        """The countdown bar lives from these."""
+        if self.chat is not None:
+            self.chat.show_ticket(event)
+
+    on_ticket_renewing = _ticket_changed
+    on_ticket_renewed = _ticket_changed
+    on_ticket_renewal_failed = _ticket_changed
+    on_ticket_expired = _ticket_changed
+    on_ticket_gone = _ticket_changed
+
+    def on_conversation_changed(self, event: messages.ConversationChanged) -> None:
+        """Show what was said."""
+        if self.chat is not None:
+            self.chat.show_changes(event.changes)
+
+    def on_conversation_reset(self, event: messages.ConversationReset) -> None:
+        """Show everything afresh."""
+        if self.chat is not None:
+            self.chat.show_conversation(event.messages)
+
+    def on_server_notice(self, event: messages.ServerNotice) -> None:
+        """Show what the server reports."""
+        more = f" ({event.more} more were left out)" if event.more else ""
+        code = f" [{event.code}]" if event.code else ""
+        self.notify(
+            f"{event.text}{code}{more}", title="The server says", severity="warning", markup=False
+        )
+
+    def on_batch_delivered(self) -> None:
+        """Ask for the next batch."""
+        if self._worker is not None:
+            self._worker.acknowledge()
+
+    def on_send_accepted(self, event: messages.SendAccepted) -> None:
+        """Clear the prompt."""
+        if self.chat is not None:
+            self.chat.show_accepted(event.number)
+
+    def on_send_refused(self, event: messages.SendRefused) -> None:
+        """Keep the prompt, say why."""
+        if self.chat is not None:
+            self.chat.show_refused(event.number, event.sentence)
+
+    def on_command_failed(self, event: messages.CommandFailed) -> None:
+        """Say what did not work."""
+        if self.chat is not None:
+            self.chat.show_notice(event.sentence)
+
+    def on_client_failed(self, event: messages.ClientFailed) -> None:
+        """Say that nothing goes on."""
+        if self.chat is not None:
+            self.chat.show_stopped(event.sentence)
+
+    def on_debug_info_arrived(self, event: messages.DebugInfoArrived) -> None:
+        """Show it if it is still wanted."""
+        from tui_chat.app.screens.debug import DebugScreen  # noqa: PLC0415 - seldom needed
+
+        for screen in self.screen_stack:
+            if isinstance(screen, DebugScreen):
+                screen.show(event.info)
+
+    def ask_debug_info(self) -> bool:
+        """Ask the client's thread for debug info; False if there is none to ask."""
+        if self._worker is None:
+            return False
+        self._worker.request_debug_info()
+        return True
+
+
+def _offered_tools() -> Sequence[Any]:
+    from tui_chat.app.client_tools import client_tools  # noqa: PLC0415 - in the client's thread
+
+    return client_tools()
