@@ -146,9 +146,11 @@ class Dialogue:
     def apply(self, changes: Iterable[Change]) -> None:
         """Carry out changes and tell every reader."""
         changes = list(changes)
+        # Readers first: they get each new message as it was added, and what was appended to it
+        # only once, by the changes that follow.
+        self._events.publish_changes(changes)
         for change in changes:
             self.conversation.apply(change)
-        self._events.publish_changes(changes)
 
     # -- for the connection (SessionHooks) ------------------------------------------------------
 

@@ -57,6 +57,7 @@ def test_a_chat_from_the_first_screen_to_the_last(demo: Terminal) -> None:
     demo.wait_for(GREETING)
     screen = demo.wait_for(lambda text: "come back" in text and PROMPT in text)
     assert "hello" in screen
+    assert re.search(r"● Assistant\n +Hello, and welcome to tui-chat\.\n", screen), "said once"
 
     # The countdown counts.
     first = left(demo.wait_for(lambda text: left(text) is not None))

@@ -34,7 +34,14 @@ from tui_chat import (
 from tui_chat import dialogue as dialogue_module
 from tui_chat.connection import attempt as attempt_module
 from tui_chat.connection.status import ConnectionState, WebSocketState
-from tui_chat.events import ChatEvent, ConnectionChanged, FrameIgnored, TicketChanged
+from tui_chat.conversation.model import Conversation
+from tui_chat.events import (
+    ChatEvent,
+    ConnectionChanged,
+    ConversationChanged,
+    FrameIgnored,
+    TicketChanged,
+)
 from tui_chat.server.config import ServerConfig
 from tui_chat.ticket.events import TicketRenewed
 
@@ -116,6 +123,23 @@ async def test_a_session_from_nothing_to_an_answer() -> None:
             ConnectionState.READY,
             ConnectionState.CLOSED,
         ]
+
+
+async def test_who_applies_the_events_sees_the_conversation() -> None:
+    async with running_server() as server:
+        client = WebSocketChatClient()
+        listener = Listener(client)
+        await client.on_init(**options(server, tools=[ClientTool(lambda: 1, name="one")]))
+        for text in ("hello", "reasoning", "server tool", "client tool", "error"):
+            await answered(client, text)
+        shown = client.snapshot()
+        await client.disconnect()
+        mirror = Conversation()
+        for event in await listener.done():
+            for change in event.changes if isinstance(event, ConversationChanged) else ():
+                mirror.apply(change)
+        assert [m.text for m in mirror] == [m.text for m in shown]
+        assert [(m.kind, m.tool) for m in mirror] == [(m.kind, m.tool) for m in shown]
 
 
 async def test_as_a_context_manager() -> None:

@@ -84,7 +84,10 @@ def _choices() -> Iterator[Row]:
         Content.assemble(
             "Quit, then connect to your own server:\n",
             "tui-chat --server-url https://chat.example.com",
-            ("\nIt asks for token and server key, or takes them from ", "$muted"),
-            ("TUI_CHAT_TOKEN and TUI_CHAT_SERVER_KEY", "$muted"),
+            (
+                "\nor set TUI_CHAT_SERVER_URL. It asks for token and server key, or takes them ",
+                "$muted",
+            ),
+            ("from TUI_CHAT_TOKEN and TUI_CHAT_SERVER_KEY.", "$muted"),
         ),
     )
