@@ -181,13 +181,14 @@ def test_help(snap_compare: Compare) -> None:
     assert snap(snap_compare, act, (90, 40))
 
 
-async def _nothing(pilot: Pilot[Any], stage: Stage) -> None:
-    await pilot.pause()
+async def welcomed(pilot: Pilot[Any], stage: Stage) -> None:
+    panel = stage.app.screen.query_one("#welcome-panel")
+    await wait_until(pilot, lambda: panel.has_focus and panel.size.height > 5)
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24)])
 def test_welcome(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap(snap_compare, _nothing, size, welcome=True)
+    assert snap(snap_compare, welcomed, size, welcome=True)
 
 
 def test_too_small(snap_compare: Compare) -> None:

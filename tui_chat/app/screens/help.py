@@ -27,9 +27,7 @@ class HelpScreen(Overlay):
 
     def __init__(self) -> None:
         super().__init__(
-            "Keys", Sections(name_style="bold", value_style="$muted"), screen_id="help"
+            "Keys",
+            Sections(help_sections(), name_style="bold", value_style="$muted"),
+            screen_id="help",
         )
-
-    def on_mount(self) -> None:
-        """Fill in the keys."""
-        self.body.show(help_sections())

@@ -34,7 +34,9 @@ class WelcomeScreen(Screen[None]):
         self.css_path = [style_sheet("welcome")]
         self._glyphs = glyphs
         self._busy = False
-        self._choices = Sections(name_style="bold $text-primary", value_style="")
+        self._choices = Sections(
+            [("", list(_choices()))], name_style="bold $text-primary", value_style=""
+        )
         self.notice = PlainText(id="welcome-notice", classes="-empty")
 
     def compose(self) -> ComposeResult:
@@ -43,10 +45,6 @@ class WelcomeScreen(Screen[None]):
             yield Static(self._heading(), markup=False)
             yield self._choices
             yield self.notice
-
-    def on_mount(self) -> None:
-        """Fill in the choices."""
-        self._choices.show([("", list(_choices()))])
 
     def _heading(self) -> Content:
         return Content.assemble(

@@ -24,14 +24,17 @@ class Sections(Widget):
     """Shows sections; texts are taken as they are and must have been cleaned.
 
     Args:
+        sections: what is shown first.
         name_style: how names look.
         value_style: how values look.
     """
 
-    def __init__(self, *, name_style: str, value_style: str) -> None:
+    def __init__(
+        self, sections: Iterable[Section] = (), *, name_style: str, value_style: str
+    ) -> None:
         super().__init__()
         self._styles = (name_style, value_style)
-        self._sections: list[Section] = []
+        self._sections = list(sections)
 
     def show(self, sections: Iterable[Section]) -> None:
         """Replace what is shown."""
