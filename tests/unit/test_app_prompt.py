@@ -163,9 +163,11 @@ async def test_a_small_paste_is_inserted_as_it_is() -> None:
     stage = make_stage()
     async with stage.app.run_test() as pilot:
         await started(pilot, stage)
-        await _paste(stage, "line one\nline [two]\t!")
+        # Terminals send CR for the line ends of a paste.
+        await _paste(stage, "line one\rline [two]\t!\r\nend")
         await wait_until(pilot, lambda: stage.chat.prompt.text)
-        assert stage.chat.prompt.text == "line one\nline [two]\t!"
+        assert stage.chat.prompt.text == "line one\nline [two]\t!\nend"
+        assert not stage.app._notifications
 
 
 async def test_a_large_paste_becomes_a_placeholder_and_is_sent_in_full() -> None:

@@ -175,6 +175,7 @@ def test_a_file_that_others_can_read_is_noticed(tmp_path: Path) -> None:
         {"port": 65536},
         {"ticket_ttl": 0},
         {"ticket_ttl": float("nan")},
+        {"ticket_ttl": 1e300},
         {"ticket_rate": -1},
         {"heartbeat_interval": float("inf")},
         {"ticket_burst": 0},

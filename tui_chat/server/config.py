@@ -13,6 +13,9 @@ from tui_chat.server.users import User
 
 __all__ = ["CAPABILITIES", "ServerConfig", "is_loopback"]
 
+LONGEST_TTL: Final = 366 * 86_400.0
+"""Seconds; nobody's ticket lives longer, and later years cannot be written as a time."""
+
 CAPABILITIES: Final = ("client_message_id", "thread_list", "history_pages")
 """The extensions this server implements; ``session_established`` announces them."""
 
@@ -83,6 +86,8 @@ class ServerConfig:
         for name in ("ticket_ttl", "tool_timeout", "run_timeout", "request_timeout"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ConfigurationError(f"{name} must be a positive number of seconds.")
+        if self.ticket_ttl > LONGEST_TTL:
+            raise ConfigurationError("ticket_ttl must be at most a year.")
         for name in ("ticket_rate", "heartbeat_interval"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ConfigurationError(f"{name} must not be negative; 0 switches it off.")

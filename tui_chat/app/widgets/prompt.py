@@ -161,6 +161,8 @@ class Prompt(TextArea):
 
     def paste(self, text: str) -> None:
         """Insert pasted text; a large one is kept aside, with a placeholder to edit around."""
+        # Terminals send the line ends of a paste as CR; that hides nothing.
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
         if not is_clean(text):
             text = clean(text)
             self.post_message(self.PastedHidden())
