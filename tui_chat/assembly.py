@@ -6,11 +6,9 @@ import random
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import httpx
 
-from tui_chat import __version__
 from tui_chat.client_options import ClientOptions
 from tui_chat.clock import Clock
 from tui_chat.connection.attempt import Link
@@ -25,10 +23,9 @@ from tui_chat.rest.threads import ThreadsApi
 from tui_chat.telemetry import Telemetry
 from tui_chat.ticket import AuthData, TicketManager, TicketSource
 from tui_chat.ticket.events import TicketEvent
+from tui_chat.ticket.http_api import USER_AGENT
 
 __all__ = ["Parts", "Surroundings"]
-
-USER_AGENT: Final = f"tui-chat/{__version__}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ import hmac
 import secrets
 from typing import Final, NoReturn
 
-__all__ = ["Secret"]
+__all__ = ["MASK", "Secret"]
 
-_MASK: Final = "********"
+MASK: Final = "********"
+"""What is shown in place of a secret, here and wherever a text may repeat one."""
 # Digests are keyed per process: two of them can be compared within one run, and none of them
 # helps to guess a weak secret later.
 _DIGEST_KEY: Final = secrets.token_bytes(16)
@@ -57,13 +58,13 @@ class Secret:
         return hash(self.__value)
 
     def __repr__(self) -> str:
-        return f"Secret({_MASK!r})"
+        return f"Secret({MASK!r})"
 
     def __str__(self) -> str:
-        return _MASK
+        return MASK
 
     def __format__(self, format_spec: str) -> str:
-        return format(_MASK, format_spec)
+        return format(MASK, format_spec)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret cannot be serialised")

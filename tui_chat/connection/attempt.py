@@ -36,6 +36,7 @@ from tui_chat.protocol.server_frames import (
 )
 from tui_chat.protocol.timestamps import format_timestamp
 from tui_chat.protocol.urls import ServerUrl
+from tui_chat.secret import MASK
 from tui_chat.telemetry import Telemetry
 from tui_chat.text import one_line
 from tui_chat.ticket import TicketLease, TicketManager
@@ -46,7 +47,6 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 YIELD_EVERY: Final = 100
 """Frames after which everything else on the event loop gets a turn."""
-MASK: Final = "********"
 SHORTEST_MASKED: Final = 8
 """Characters; masking every occurrence of something shorter would garble ordinary text."""
 SESSION_TIMEOUT: Final = 10.0

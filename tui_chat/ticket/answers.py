@@ -22,7 +22,7 @@ from tui_chat.protocol import http
 from tui_chat.protocol.http import ErrorAnswer, read_error
 from tui_chat.protocol.timestamps import parse_http_date, parse_timestamp
 from tui_chat.protocol.urls import ServerUrl
-from tui_chat.secret import Secret
+from tui_chat.secret import MASK, Secret
 from tui_chat.text import one_line
 from tui_chat.ticket.auth import TicketGrant
 from tui_chat.ticket.validation import TicketValidation
@@ -31,7 +31,6 @@ __all__ = ["Answer", "read_grant", "read_retry_after", "read_validation"]
 
 _CREDENTIAL_CODES: Final = frozenset({"AUTH_INVALID", "AUTH_MISSING", "SERVER_KEY_INVALID"})
 _FINAL_CODES: Final = frozenset({"USER_NOT_FOUND"})
-_MASK: Final = "********"
 _SHORTEST_MASKED: Final = 4
 """Characters; masking every occurrence of something shorter would garble the text."""
 
@@ -73,11 +72,11 @@ class Answer:
         body = self.body
         values = [s.reveal() for s in self.secrets if len(s) >= _SHORTEST_MASKED]
         for value in values:
-            body = body.replace(value.encode("utf-8", "surrogatepass"), _MASK.encode())
+            body = body.replace(value.encode("utf-8", "surrogatepass"), MASK.encode())
         read = read_error(body)
         text, code = read.text, read.code
         for value in values:  # again, for those that were escaped in the JSON
-            text, code = text.replace(value, _MASK), code.replace(value, _MASK)
+            text, code = text.replace(value, MASK), code.replace(value, MASK)
         return ErrorAnswer(text=text, code=code)
 
 
@@ -256,5 +255,5 @@ def _plain(value: Any, answer: Answer) -> str:
         return ""
     for secret in answer.secrets:
         if len(secret) >= _SHORTEST_MASKED:
-            value = value.replace(secret.reveal(), _MASK)
+            value = value.replace(secret.reveal(), MASK)
     return one_line(value)

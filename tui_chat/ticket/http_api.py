@@ -40,7 +40,7 @@ from tui_chat.ticket.auth import AuthData
 from tui_chat.ticket.failures import detached
 from tui_chat.ticket.library_logs import discreet_logs
 
-__all__ = ["MAX_BODY", "HttpApi"]
+__all__ = ["MAX_BODY", "USER_AGENT", "HttpApi"]
 
 _Result = TypeVar("_Result")
 
