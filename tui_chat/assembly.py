@@ -81,8 +81,13 @@ class Parts:
             ConfigurationError: if an option cannot be used.
         """
         server = ServerUrl.parse(options["chat_server_url"])
-        plaintext = options.get("allow_plaintext", False)
-        network = resolve_network(server, ssl_context=around.ssl_context, allow_plaintext=plaintext)
+        network = resolve_network(
+            server,
+            ssl_context=around.ssl_context,
+            ca_file=options.get("ca_file"),
+            client_certificate=options.get("client_certificate"),
+            allow_plaintext=options.get("allow_plaintext", False),
+        )
         auth = AuthData(
             options["user_mp_auth_token"],
             options["chat_server_key"],
@@ -99,15 +104,12 @@ class Parts:
             clock=around.clock,
             rng=around.rng,
             http_client=around.http_client,
-            ssl_context=network.ssl_context,
-            proxy=network.proxy,
-            allow_plaintext=plaintext,
+            network=network,
         )
         threads = ThreadsApi(
             server,
             client=around.http_client,
-            ssl_context=network.ssl_context,
-            proxy=network.proxy,
+            network=network,
             clock=around.clock,
         )
         link = Link(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from typing import Any, NotRequired, Required, TypedDict
 
+from tui_chat.network import ClientCertificate
 from tui_chat.secret import Secret
 from tui_chat.ticket import TicketManagerConfig
 from tui_chat.tools import ClientTool
@@ -27,6 +29,8 @@ class ClientOptions(TypedDict, total=False):
         context_helpers: context for the server, such as ``{"locale": "en"}``.
         ticket_config: how tickets are fetched and renewed.
         allow_plaintext: permits ``http`` and ``ws`` to another machine.
+        ca_file: a PEM file with certificate authorities to trust besides the system's.
+        client_certificate: shown to a server that asks for one.
     """
 
     chat_server_url: Required[str]
@@ -40,3 +44,5 @@ class ClientOptions(TypedDict, total=False):
     context_helpers: NotRequired[Mapping[str, Any] | None]
     ticket_config: NotRequired[TicketManagerConfig | None]
     allow_plaintext: NotRequired[bool]
+    ca_file: NotRequired[str | PathLike[str] | None]
+    client_certificate: NotRequired[ClientCertificate | None]

@@ -76,9 +76,17 @@ class TransientError(TuiChatError):
 
 
 class NetworkError(TransientError):
-    """Nobody answered: name not resolved, refused, unreachable, reset, TLS failure."""
+    """No connection: name not resolved, refused, unreachable, TLS or a proxy in the way.
+
+    Attributes:
+        reached: whether somebody was reached, whom a next try would cost something.
+    """
 
     code = "NETWORK"
+
+    def __init__(self, message: str, *, reached: bool = False, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.reached = reached
 
 
 class RequestTimeout(TransientError):

@@ -26,7 +26,6 @@ from tui_chat.errors import (
     TicketRejected,
     TicketUnusable,
 )
-from tui_chat.network import TLS_FAILED
 
 CLOSES = {
     1000: ("backoff", "server", False),
@@ -111,7 +110,7 @@ def test_the_word_of_the_server_counts_more_than_the_close_code() -> None:
     ("error", "action", "failure"),
     [
         (NetworkError("x"), "backoff", "nobody"),
-        (NetworkError("x", code=TLS_FAILED), "backoff", "server"),
+        (NetworkError("x", reached=True), "backoff", "server"),
         (RequestTimeout("x"), "backoff", "server"),
         (SessionTimeout("x"), "backoff", "server"),
         (ServerError("x", status=500), "backoff", "server"),

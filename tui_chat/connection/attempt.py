@@ -25,7 +25,7 @@ from tui_chat.connection.session import SessionSetup
 from tui_chat.connection.socket import Socket, dial
 from tui_chat.connection.status import ConnectionState, WebSocketState
 from tui_chat.errors import NetworkError, SessionTimeout, TicketRejected
-from tui_chat.network import TLS_FAILED, Network
+from tui_chat.network import Network
 from tui_chat.protocol.client_frames import ClientFrame, HeartbeatPong
 from tui_chat.protocol.codec import SERVER_FRAMES, IgnoredFrame, encode, error_text
 from tui_chat.protocol.server_frames import (
@@ -164,7 +164,7 @@ class Attempt:
                 mask=self._mask(lease),
             )
         except NetworkError as error:
-            if error.code != TLS_FAILED:
+            if not error.reached:
                 self._budget.give_back()  # nobody was reached
             lease.released()
             raise

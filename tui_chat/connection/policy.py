@@ -25,7 +25,6 @@ from tui_chat.errors import (
     TicketRejection,
     TuiChatError,
 )
-from tui_chat.network import TLS_FAILED
 
 __all__ = ["Verdict", "authentication_failure", "close_error", "handshake_error", "judge"]
 
@@ -179,7 +178,7 @@ def judge(error: TuiChatError) -> Verdict:
             return Verdict("backoff", strike=True)
         case HandshakeRejected() | ProtocolError():
             return Verdict("backoff", strike=True)
-        case NetworkError(code=code) if code != TLS_FAILED:
+        case NetworkError(reached=False):
             return Verdict("backoff", "nobody")
         case _:
             return Verdict("backoff")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Literal
@@ -21,13 +22,14 @@ from websockets.frames import Frame, Opcode
 from tui_chat.clock import Clock
 from tui_chat.connection.policy import close_error, handshake_error
 from tui_chat.errors import (
+    ConfigurationError,
     MessageRefused,
     ProtocolError,
     RequestTimeout,
     ServerError,
     TuiChatError,
 )
-from tui_chat.network import Network, network_error
+from tui_chat.network import Network, Proxy, network_error, proxy_refusal
 from tui_chat.protocol.http import REQUEST_ID_HEADER, read_error, read_retry_after
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
@@ -128,13 +130,18 @@ async def dial(
     Raises:
         TuiChatError: whatever kept it from opening, classified; never with the ticket in it.
     """
-    tls: dict[str, Any] = {} if network.ssl_context is None else {"ssl": network.ssl_context}
+    context, proxy = await network.ssl_context(), network.proxy
+    tls: dict[str, Any] = {"ssl": context} if server.secure else {}
+    if proxy is not None and proxy.scheme == "https":
+        tls["proxy_ssl"] = context
+    if sys.version_info >= (3, 12) and proxy is None:
+        tls["all_errors"] = True  # else the errors of several addresses come as one text
     try:
         opening = _Connect(
             server.websocket(ticket.reveal()),
             additional_headers={REQUEST_ID_HEADER: request_id},
             user_agent_header=user_agent,
-            proxy=network.proxy,
+            proxy=None if proxy is None else proxy.url.reveal(),
             open_timeout=None,
             ping_interval=None,
             close_timeout=CLOSE_TIMEOUT,
@@ -162,20 +169,42 @@ async def dial(
         raise RequestTimeout(
             f"{server} did not open the connection within {CONNECT_TIMEOUT:g} seconds."
         ) from error
-    except websockets.ProxyError as error:
-        raise network_error(error, server) from error
+    except (websockets.InvalidProxy, websockets.ProxyError) as error:
+        # Detached from what was raised, whose variables hold the proxy's password.
+        raise _proxy_failure(error, server, proxy) from None
     except (websockets.InvalidHandshake, websockets.ProtocolError) as error:
         if isinstance(error.__cause__, EOFError | OSError):
-            raise ServerError(f"{server} broke off while the connection was opened.") from error
+            raise _broken(error, server) from error
         raise ProtocolError(
             f"{server} answers, but does not speak WebSocket. Check the server URL."
         ) from error
     except (OSError, EOFError, websockets.WebSocketException) as error:
         if opening.reached:
-            raise ServerError(f"{server} broke off while the connection was opened.") from error
-        raise network_error(error, server) from error
+            raise _broken(error, server) from error
+        raise network_error(error, server, proxy) from error
     assert isinstance(connection, _Connection)  # noqa: S101 - create_connection says so
     return Socket(connection, mask)
+
+
+def _broken(error: BaseException, server: ServerUrl) -> TuiChatError:
+    """Return the error for a connection that ended before the server's answer was complete."""
+    failure = network_error(error, server)
+    if failure.reached:  # with TLS 1.3 a server refuses a client's certificate that late
+        return failure
+    return ServerError(f"{server} broke off while the connection was opened.")
+
+
+def _proxy_failure(
+    error: websockets.InvalidProxy | websockets.ProxyError, server: ServerUrl, proxy: Proxy | None
+) -> TuiChatError:
+    if proxy is None or isinstance(error, websockets.InvalidProxy):
+        return ConfigurationError("The proxy's URL cannot be used.", code="PROXY")
+    if isinstance(error, websockets.InvalidProxyStatus):
+        return proxy_refusal(proxy, error.response.status_code)
+    if isinstance(error, websockets.InvalidProxyMessage):
+        return proxy_refusal(proxy, None, "its answer is not HTTP")
+    failure = network_error(error, server, proxy)
+    return proxy_refusal(proxy, None) if failure.code == "PROXY_BROKEN" else failure
 
 
 class Socket:

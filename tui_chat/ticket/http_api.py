@@ -31,10 +31,11 @@ from tui_chat.errors import (
     ServerError,
     TuiChatError,
 )
-from tui_chat.network import network_error
+from tui_chat.network import Network, network_error, proxy_refusal, resolve_network
 from tui_chat.protocol.http import KEY_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
+from tui_chat.text import one_line
 from tui_chat.ticket.answers import Answer
 from tui_chat.ticket.auth import AuthData
 from tui_chat.ticket.failures import detached
@@ -56,8 +57,7 @@ class HttpApi:
     Args:
         server: the server.
         client: an HTTP client to use instead of an own one; it is not closed here.
-        ssl_context: for TLS, by default the system's trust store.
-        proxy: URL of an HTTP proxy; None for a direct connection, whatever the environment says.
+        network: proxy and TLS; by default what :func:`~tui_chat.network.resolve_network` finds.
         timeout: seconds for one whole call, body included.
         clock: the wall clock that is sent along and that ``Retry-After`` dates are read against
             when the server does not say what time it is.
@@ -72,8 +72,7 @@ class HttpApi:
         server: ServerUrl,
         *,
         client: httpx.AsyncClient | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        proxy: str | None = None,
+        network: Network | None = None,
         timeout: float = 30.0,
         clock: Clock | None = None,
         user_agent: str = USER_AGENT,
@@ -84,8 +83,10 @@ class HttpApi:
         self._server = server
         self._client = client
         self._owns_client = client is None
-        self._ssl_context = ssl_context
-        self._proxy = proxy
+        if network is None:
+            # A client that was brought along has a way of its own.
+            network = Network(secure=False) if client is not None else resolve_network(server)
+        self._network = network
         self._timeout = timeout
         self._clock = clock or SystemClock()
         self._user_agent = user_agent
@@ -125,7 +126,7 @@ class HttpApi:
                 f"No request can be sent to {self._server}: bad URL or header."
             )
         except (httpx.TransportError, OSError) as error:
-            failure = network_error(error, self._server)
+            failure = network_error(error, self._server, self._network.proxy)
         except UnicodeEncodeError:
             failure = ConfigurationError("The entity or thread id holds what cannot be sent.")
         # Raised out here, the error carries none of the frames and exceptions above, which hold
@@ -155,15 +156,27 @@ class HttpApi:
         client = await self._open_client()
         content = msgspec.json.encode(body)
         sent_wall = self._clock.wall()
-        async with client.stream(
-            method,
-            self._server.http(path),
-            headers=headers,
-            content=content,
-            follow_redirects=False,
-            timeout=None,  # the caller's deadline covers it all
-        ) as response:
-            received = await _read_body(response)
+        answers = _Answers()
+        try:
+            async with client.stream(
+                method,
+                self._server.http(path),
+                headers=headers,
+                content=content,
+                follow_redirects=False,
+                timeout=None,  # the caller's deadline covers it all
+                extensions={"trace": answers.trace},
+            ) as response:
+                received = await _read_body(response)
+        except httpx.ProxyError as error:
+            proxy = self._network.proxy
+            if proxy is None:
+                raise
+            # httpcore words what a SOCKS proxy said, an HTTP proxy's status is in the trace.
+            said = one_line(str(error), 80) if proxy.is_socks else ""
+            raise proxy_refusal(proxy, answers.status, said) from None
+        if response.status_code == 407 and self._network.proxy is not None:
+            raise proxy_refusal(self._network.proxy, 407)
         return Answer(
             server=self._server,
             status=response.status_code,
@@ -183,10 +196,7 @@ class HttpApi:
         if self._opening is None:
             self._opening = asyncio.Lock()
         async with self._opening:
-            context = self._ssl_context
-            if context is None and self._server.secure:
-                # Reads hundreds of certificates: too long for an event loop to stand still.
-                context = await asyncio.to_thread(ssl.create_default_context)
+            context = await self._network.ssl_context()
             if self._closed:
                 raise ClientClosed("This client of the server is closed.")
             if self._client is None:
@@ -196,11 +206,17 @@ class HttpApi:
     def _new_client(self, context: ssl.SSLContext | None) -> httpx.AsyncClient:
         # Cookies of one user must not travel with the token of the next: none are kept.
         cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        # Without TLS httpx would load all certificates too; an empty context costs nothing.
+        context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        proxy = self._network.proxy
         try:
             return httpx.AsyncClient(
-                # Without TLS httpx would load all certificates too; an empty context costs nothing.
-                verify=context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                proxy=self._proxy,
+                verify=context,
+                proxy=None
+                if proxy is None
+                else httpx.Proxy(
+                    proxy.url.reveal(), ssl_context=context if proxy.scheme == "https" else None
+                ),
                 trust_env=False,
                 cookies=cookies,
                 limits=httpx.Limits(max_connections=4, max_keepalive_connections=1),
@@ -214,6 +230,21 @@ class HttpApi:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._server)!r})"
+
+
+class _Answers:
+    """Sees the status of each answer on a connection, that of a proxy to CONNECT included.
+
+    httpx's own exception has it in its text only.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Look at one of httpcore's trace events."""
+        if event == "http11.receive_response_headers.complete":
+            self.status = info["return_value"][1]
 
 
 async def _read_body(response: httpx.Response) -> bytes:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from tui_chat.clock import Clock, SystemClock
 from tui_chat.errors import ConfigurationError, TicketCleared
+from tui_chat.network import Network, resolve_network
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
 from tui_chat.ticket.auth import AuthData, TicketManagerConfig, TicketSource
@@ -50,9 +51,10 @@ class TicketManager:
         rng: draws all jitter.
         http_client: used for all requests and not closed here.
         ssl_context: for TLS, by default the system's trust store.
-        proxy: URL of an HTTP proxy, None for a direct connection.
         allow_plaintext: permits ``http://`` to another machine, over which anybody on the way can
             read token and ticket.
+        network: the way to the server, in place of the two before; by default the environment
+            says whether there is a proxy.
 
     Raises:
         ConfigurationError: for a URL that cannot be used.
@@ -69,8 +71,8 @@ class TicketManager:
         rng: random.Random | None = None,
         http_client: httpx.AsyncClient | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        proxy: str | None = None,
         allow_plaintext: bool = False,
+        network: Network | None = None,
     ) -> None:
         self._config = config or TicketManagerConfig()
         self._clock = clock or SystemClock()
@@ -81,11 +83,14 @@ class TicketManager:
             # Here, so that whoever brings a source of their own does not pay for httpx.
             from tui_chat.ticket.api import HttpTicketSource  # noqa: PLC0415
 
+            server = ServerUrl.parse(api_url) if isinstance(api_url, str) else api_url
             own = HttpTicketSource(
-                _checked(api_url, allow_plaintext=allow_plaintext),
+                server,
                 client=http_client,
-                ssl_context=ssl_context,
-                proxy=proxy,
+                network=network
+                or resolve_network(
+                    server, ssl_context=ssl_context, allow_plaintext=allow_plaintext
+                ),
                 timeout=self._config.request_timeout,
                 clock=self._clock,
             )
@@ -324,14 +329,3 @@ class TicketManager:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _checked(api_url: str | ServerUrl, *, allow_plaintext: bool) -> ServerUrl:
-    server = ServerUrl.parse(api_url) if isinstance(api_url, str) else api_url
-    if not server.secure and not server.is_loopback and not allow_plaintext:
-        raise ConfigurationError(
-            f"{server} is not encrypted: anybody on the way could read the token and the ticket. "
-            "Use https:// or wss://, or allow plain connections explicitly.",
-            code="PLAINTEXT",
-        )
-    return server

@@ -1,0 +1,193 @@
+"""From an exception of a library or of the system to the error it amounts to.
+
+By type, number and status only; texts are shown, never read. The codes of the
+:class:`~tui_chat.errors.NetworkError` made here:
+
+``DNS``, ``REFUSED``, ``UNREACHABLE``, ``BROKEN``
+    nobody was reached;
+``TLS_EXPIRED``, ``TLS_NOT_YET_VALID``, ``TLS_HOST_NAME``, ``TLS_ISSUER``, ``TLS_UNTRUSTED``
+    a server was reached, and which check of its certificate failed;
+``TLS_NOT_SPOKEN``, ``TLS_VERSION``, ``TLS_CLIENT_CERTIFICATE``, ``TLS_FAILED``
+    a server was reached, and the handshake failed in another way;
+``PROXY_DNS``, ``PROXY_REFUSED``, ``PROXY_UNREACHABLE``, ``PROXY_BROKEN``
+    the proxy itself was not reached;
+``PROXY_LOGIN``, ``PROXY_STATUS``, ``PROXY_NO_WAY``
+    the proxy answered and does not let us through.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+from tui_chat.errors import NetworkError
+from tui_chat.network.proxies import Proxy
+from tui_chat.protocol.urls import ServerUrl
+from tui_chat.text import one_line
+
+__all__ = ["network_error", "proxy_refusal"]
+
+DEPTH: Final = 16
+"""Exceptions that are looked at, so that a circle of causes ends."""
+
+# X509_V_ERR_..., openssl/x509_vfy.h: stable numbers, which Python passes on as they are.
+_CHECKS: Final = {
+    9: ("TLS_NOT_YET_VALID", "it is not valid yet"),
+    10: ("TLS_EXPIRED", "it has expired"),
+    18: ("TLS_ISSUER", "it is self-signed"),
+    19: ("TLS_ISSUER", "the authority at the end of its chain is not a trusted one"),
+    20: ("TLS_ISSUER", "the authority that signed it is not a trusted one"),
+    21: ("TLS_ISSUER", "the authority that signed it is not known"),
+    62: ("TLS_HOST_NAME", "it was issued for another host name"),
+    64: ("TLS_HOST_NAME", "it was issued for another address"),
+}
+# Names of OpenSSL's reasons, which are identifiers of its interface, not sentences.
+_NOT_TLS: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
+)
+_VERSION: Final = frozenset(
+    {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"}
+)
+_CLIENT_CERTIFICATE: Final = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+    }
+)
+
+
+def network_error(
+    error: BaseException, server: ServerUrl, proxy: Proxy | None = None
+) -> NetworkError:
+    """Return the error for a connection that could not be made.
+
+    Args:
+        error: what a library raised; its causes are searched for the system's own error.
+        server: where the connection was to go.
+        proxy: what stands in between; then everything but TLS fails on the way to that.
+    """
+    where = f"{server.host}:{server.port}"
+    cause = _system_error(error)
+    if isinstance(cause, ssl.SSLError):
+        return _tls(cause, where)
+    if proxy is not None:
+        return _proxy_unreached(cause, proxy)
+    if cause is None and type(error) is OSError:
+        # asyncio before Python 3.12 says only in its text what each of several addresses did.
+        return NetworkError(f"No address of {where} accepts a connection.", code="UNREACHABLE")
+    match cause:
+        case socket.gaierror():
+            return NetworkError(f"The name {server.host} cannot be resolved.", code="DNS")
+        case ConnectionRefusedError():
+            return NetworkError(
+                f"Nothing answers at {where}: the connection is refused.", code="REFUSED"
+            )
+        case OSError() if _is_unreachable(cause):
+            return NetworkError(f"{where} cannot be reached from here.", code="UNREACHABLE")
+        case _:
+            return NetworkError(f"The connection to {where} broke off.", code="BROKEN")
+
+
+def proxy_refusal(proxy: Proxy, status: int | None, detail: str = "") -> NetworkError:
+    """Return the error for a proxy that answered and does not let us through.
+
+    Args:
+        proxy: the proxy.
+        status: the HTTP status it answered, None if it speaks no HTTP.
+        detail: what it said, cleaned and bounded.
+    """
+    said = f": {detail}" if detail else ""
+    if status == 407:
+        what = (
+            "does not accept the user name and password it was given"
+            if proxy.has_credentials
+            else "wants a user name and password"
+        )
+        return NetworkError(
+            f"The proxy {proxy} {what} (HTTP 407).", code="PROXY_LOGIN", reached=True
+        )
+    if status is not None:
+        return NetworkError(
+            f"The proxy {proxy} does not open the way to the server (HTTP {status}{said}).",
+            code="PROXY_STATUS",
+            reached=True,
+        )
+    return NetworkError(
+        f"The proxy {proxy} does not open the way to the server{said}.",
+        code="PROXY_NO_WAY",
+        reached=True,
+    )
+
+
+def _proxy_unreached(cause: BaseException | None, proxy: Proxy) -> NetworkError:
+    match cause:
+        case socket.gaierror():
+            code, what = "PROXY_DNS", f"The name of the proxy, {proxy.host}, cannot be resolved."
+        case ConnectionRefusedError():
+            code, what = "PROXY_REFUSED", f"Nothing answers where the proxy {proxy} should be."
+        case OSError() if _is_unreachable(cause):
+            code, what = "PROXY_UNREACHABLE", f"The proxy {proxy} cannot be reached from here."
+        case _:
+            code, what = "PROXY_BROKEN", f"The connection through the proxy {proxy} broke off."
+    return NetworkError(what, code=code)
+
+
+def _is_unreachable(error: OSError) -> bool:
+    return error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ETIMEDOUT)
+
+
+def _tls(error: ssl.SSLError, where: str) -> NetworkError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        said = one_line(getattr(error, "verify_message", "") or "it was not verified", 100)
+        code, check = _CHECKS.get(getattr(error, "verify_code", 0), ("TLS_UNTRUSTED", said))
+        return NetworkError(
+            f"The certificate of {where} cannot be trusted: {check}.", code=code, reached=True
+        )
+    reason = getattr(error, "reason", None) or ""  # absent on those that Python itself raises
+    if reason in _NOT_TLS:
+        code, what = "TLS_NOT_SPOKEN", f"What answers at {where} does not speak TLS."
+    elif reason in _VERSION:
+        code, what = "TLS_VERSION", f"{where} speaks only versions of TLS that are not safe."
+    elif reason in _CLIENT_CERTIFICATE:
+        code = "TLS_CLIENT_CERTIFICATE"
+        what = f"{where} wants a client certificate, or does not accept the one it was shown."
+    elif isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        code, what = "TLS_FAILED", f"{where} broke off the TLS handshake."
+    else:
+        detail = one_line(reason.replace("_", " ").lower(), 60) or "no reason given"
+        code, what = "TLS_FAILED", f"The TLS handshake with {where} failed ({detail})."
+    return NetworkError(what, code=code, reached=True)
+
+
+def _system_error(error: BaseException) -> BaseException | None:
+    """Find TLS's or the operating system's own error among the causes of a library's error."""
+    found: OSError | None = None
+    for seen in _causes(error):
+        if isinstance(seen, ssl.SSLError):
+            return seen
+        if found is None and isinstance(seen, OSError) and seen.errno is not None:
+            found = seen
+    return found
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, what it was raised from, and the members of groups, nearest first."""
+    waiting: list[BaseException] = [error]
+    for _ in range(DEPTH):
+        if not waiting:
+            return
+        seen = waiting.pop(0)
+        yield seen
+        if isinstance(seen, BaseExceptionGroup):
+            waiting.extend(seen.exceptions)
+        following = seen.__cause__ or seen.__context__
+        if following is not None:
+            waiting.append(following)
