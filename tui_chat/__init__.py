@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         NetworkError,
         NotConnected,
         OutboxFull,
+        PoolFull,
         ProtocolError,
         RateLimited,
         RequestRejected,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
         TransientError,
         TuiChatError,
     )
+    from tui_chat.network import ClientCertificate
+    from tui_chat.pool import ConnectionPool
     from tui_chat.secret import Secret
     from tui_chat.ticket import (
         AuthData,
@@ -64,6 +67,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "NetworkError",
         "NotConnected",
         "OutboxFull",
+        "PoolFull",
         "ProtocolError",
         "RateLimited",
         "RequestRejected",
@@ -76,6 +80,8 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "TransientError",
         "TuiChatError",
     ),
+    "tui_chat.network": ("ClientCertificate",),
+    "tui_chat.pool": ("ConnectionPool",),
     "tui_chat.secret": ("Secret",),
     "tui_chat.ticket": (
         "AuthData",
@@ -92,10 +98,12 @@ _HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in 
 __all__ = [
     "AuthData",
     "AuthLoop",
+    "ClientCertificate",
     "ClientClosed",
     "ClientTool",
     "ConfigurationError",
     "ConnectionClosed",
+    "ConnectionPool",
     "ConnectionStatus",
     "CredentialsRejected",
     "DeliveryUnknown",
@@ -104,6 +112,7 @@ __all__ = [
     "NetworkError",
     "NotConnected",
     "OutboxFull",
+    "PoolFull",
     "ProtocolError",
     "RateLimited",
     "RequestRejected",

@@ -7,13 +7,12 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Final, Self, Unpack
 
 import httpx
 from msgspec import UNSET
 
-from tui_chat.assembly import Parts, Surroundings
+from tui_chat.assembly import Parts, Shared, Surroundings
 from tui_chat.client_options import ClientOptions
 from tui_chat.clock import Clock, SystemClock
 from tui_chat.connection.manager import ReconnectCause
@@ -34,13 +33,12 @@ from tui_chat.event_stream import EventStream
 from tui_chat.events import ChatEvent, ConnectionChanged, ServerNotice, TicketChanged
 from tui_chat.protocol.client_frames import ChatMessage, ClientFrame, StopRun
 from tui_chat.secret import Secret
-from tui_chat.telemetry import Telemetry
+from tui_chat.telemetry import Telemetry, table
 from tui_chat.ticket import TicketSource
 from tui_chat.ticket.events import TicketEvent, TicketView
 from tui_chat.tools import ClientTool
 
 __all__ = ["WebSocketChatClient"]
-
 
 _SECRET_OPTIONS: Final = ("user_mp_auth_token", "chat_server_key")
 
@@ -59,6 +57,7 @@ class WebSocketChatClient:
         http_client: used for HTTP requests and not closed; by default the client makes its own.
         ssl_context: for HTTP and WebSocket alike; by default the system's trust store.
         source: where tickets come from, for servers with another ticket API.
+        shared: given by a :class:`~tui_chat.ConnectionPool` to the clients it makes.
         options: :class:`ClientOptions`, for use as an async context manager.
     """
 
@@ -70,6 +69,7 @@ class WebSocketChatClient:
         http_client: httpx.AsyncClient | None = None,
         ssl_context: ssl.SSLContext | None = None,
         source: TicketSource | None = None,
+        shared: Shared | None = None,
         **options: Any,
     ) -> None:
         clock = clock or SystemClock()
@@ -81,6 +81,7 @@ class WebSocketChatClient:
             http_client=http_client,
             ssl_context=ssl_context,
             source=source,
+            shared=shared,
         )
         self._options: dict[str, Any] = {
             name: Secret(value) if name in _SECRET_OPTIONS and isinstance(value, str) else value
@@ -142,6 +143,9 @@ class WebSocketChatClient:
             raise ConfigurationError(
                 "This client is started already. Call disconnect() first.", code="ALREADY_STARTED"
             )
+        self._dialogue.offer_tools(options.get("tools", ()))
+        if (context := options.get("context_helpers")) is not None:
+            self._dialogue.merge_context(context)
         parts = Parts.assemble(
             options,
             self._around,
@@ -152,11 +156,8 @@ class WebSocketChatClient:
         self._running = parts
         if (thread := options.get("provider_res_id")) is not None:
             self._dialogue.conversation.thread_id = thread
-        self._dialogue.offer_tools(options.get("tools", ()))
-        if (context := options.get("context_helpers")) is not None:
-            self._dialogue.merge_context(context)
         self._events.open()
-        parts.tickets.start_proactive_renewal(self.handle_ticket_renewed)
+        parts.start_renewal(self.handle_ticket_renewed)
         parts.connection.start(keep_trying=keep_trying)
         return parts
 
@@ -191,12 +192,7 @@ class WebSocketChatClient:
         await self.on_init(**self._options)
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.disconnect()
 
     async def reconnect(self) -> None:
@@ -313,7 +309,7 @@ class WebSocketChatClient:
             )
         )
         self._dialogue.user_sent(message)
-        self._telemetry.count("messages.sent")
+        self._telemetry.count(table.MESSAGE_COUNT)
         try:
             await written
         except ConnectionClosed as error:
@@ -330,6 +326,7 @@ class WebSocketChatClient:
         """
         if self.running and (thread := self.thread_id) is not None:
             await self._started().connection.send(StopRun(thread))
+            self._dialogue.stop_requested()
 
     async def add_client_tools(self, tools: Iterable[ClientTool]) -> None:
         """Offer more tools; a name that is known already is replaced, never sent twice."""
@@ -344,8 +341,9 @@ class WebSocketChatClient:
 
         Raises:
             ClientClosed: if the client is not started.
+            ConfigurationError: for a client of a pool, whose tickets are not its own.
         """
-        self._started().tickets.update_auth_data(entity_id=entity_id, entity_type=entity_type)
+        self._started().update_auth_data(entity_id=entity_id, entity_type=entity_type)
 
     async def update_metadata(self, metadata: Mapping[str, Any] | None) -> None:
         """Set the metadata of the conversation's thread; None clears it.
@@ -365,7 +363,7 @@ class WebSocketChatClient:
         self._telemetry.note("ticket", f"number {ticket.serial}, good for {ticket.lifetime:.0f} s")
 
     def handle_authentication_failure(self, error: TuiChatError) -> None:
-        """The credentials are no good: no renewal until a session is ready again."""
+        """Credentials or tickets are refused: no renewal until a session is ready again."""
         self._telemetry.note("ticket", str(error))
         if self._running is not None:
             self._running.tickets.stop_proactive_renewal()
@@ -373,7 +371,7 @@ class WebSocketChatClient:
     def handle_connection_open(self) -> None:
         """A session is ready: keep a fresh ticket for the one after it."""
         if self._running is not None:
-            self._running.tickets.start_proactive_renewal(self.handle_ticket_renewed)
+            self._running.start_renewal(self.handle_ticket_renewed)
 
     def thread_named(self, provider_res_id: str) -> None:
         """The server has named the thread."""
@@ -385,7 +383,6 @@ class WebSocketChatClient:
         self._events.publish(ServerNotice(str(error), error.code))
 
     def _ticket_changed(self, event: TicketEvent) -> None:
-        self._telemetry.count(f"ticket.{type(event).__name__}")
         self._events.publish(TicketChanged(event))
 
     def _started(self) -> Parts:

@@ -11,11 +11,25 @@ from tui_chat.secret import Secret
 from tui_chat.ticket import TicketManagerConfig
 from tui_chat.tools import ClientTool
 
-__all__ = ["ClientOptions"]
+__all__ = ["ClientOptions", "ConversationOptions"]
 
 
-class ClientOptions(TypedDict, total=False):
-    """What a client is started with.
+class ConversationOptions(TypedDict, total=False):
+    """What belongs to a single conversation.
+
+    Attributes:
+        provider_res_id: the thread to go on with; by default the server opens one.
+        tools: functions the server may call.
+        context_helpers: context for the server, such as ``{"locale": "en"}``.
+    """
+
+    provider_res_id: NotRequired[str | None]
+    tools: NotRequired[Iterable[ClientTool]]
+    context_helpers: NotRequired[Mapping[str, Any] | None]
+
+
+class ClientOptions(ConversationOptions, total=False):
+    """What a client is started with, besides what belongs to a single conversation.
 
     Attributes:
         chat_server_url: the server; ``ws``, ``wss``, ``http`` and ``https`` all work.
@@ -24,9 +38,6 @@ class ClientOptions(TypedDict, total=False):
         user_id: sent only to servers of the older generation.
         entity_id: whom the user acts for.
         entity_type: ``BRAND``, ``ACCOUNT`` or ``USER``.
-        provider_res_id: the thread to go on with; by default the server opens one.
-        tools: functions the server may call.
-        context_helpers: context for the server, such as ``{"locale": "en"}``.
         ticket_config: how tickets are fetched and renewed.
         allow_plaintext: permits ``http`` and ``ws`` to another machine.
         ca_file: a PEM file with certificate authorities to trust besides the system's.
@@ -39,9 +50,6 @@ class ClientOptions(TypedDict, total=False):
     user_id: NotRequired[str | None]
     entity_id: NotRequired[str | None]
     entity_type: NotRequired[str | None]
-    provider_res_id: NotRequired[str | None]
-    tools: NotRequired[Iterable[ClientTool]]
-    context_helpers: NotRequired[Mapping[str, Any] | None]
     ticket_config: NotRequired[TicketManagerConfig | None]
     allow_plaintext: NotRequired[bool]
     ca_file: NotRequired[str | PathLike[str] | None]

@@ -18,7 +18,8 @@ class ClientDebugInfo:
     Attributes:
         connection: the connection's status.
         ticket: the ticket's, None before the client was given credentials.
-        counters: how often things happened, by a fixed set of dotted names.
+        counters: how often things happened, by the names of :mod:`tui_chat.telemetry.table` and
+            their attributes: ``name{key=value}``.
         recent: the latest events, oldest first.
         capabilities: the extensions the server announced for this session.
     """

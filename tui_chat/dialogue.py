@@ -19,9 +19,11 @@ from tui_chat.conversation.model import (
     MessageFinished,
     MessageKind,
     MessageState,
+    StopRequested,
 )
 from tui_chat.conversation.reducer import interrupt, reduce, tool_answered, user_sent
 from tui_chat.errors import (
+    AuthLoop,
     ConfigurationError,
     ConnectionClosed,
     CredentialsRejected,
@@ -48,7 +50,7 @@ from tui_chat.protocol.server_frames import (
     ToolCallRequest,
     ToolsConfigured,
 )
-from tui_chat.telemetry import Telemetry
+from tui_chat.telemetry import Telemetry, table
 from tui_chat.text import one_line
 from tui_chat.tools import ClientTool, ToolCalls, ToolRegistry
 
@@ -109,6 +111,10 @@ class Dialogue:
     def user_sent(self, text: str) -> None:
         """A message of the user is on its way."""
         self.apply(user_sent(self.conversation, text, self._clock.wall()))
+
+    def stop_requested(self) -> None:
+        """The user asked for the end of the run, and the server has been told."""
+        self.apply([StopRequested()])
 
     def snapshot(self) -> tuple[Message, ...]:
         """Return copies of all messages, oldest first."""
@@ -189,7 +195,7 @@ class Dialogue:
         match frame:
             case ToolCallRequest():
                 self._telemetry.note("tool", f"asked to run {one_line(frame.toolName, 64)}")
-                self._telemetry.count("tools.requested")
+                self._telemetry.count(table.TOOL_CALL_COUNT)
                 self._calls.request(frame)
             case ToolsConfigured(data) | ClientToolsUpdated(data):
                 names = tuple(one_line(name, 64) for name in (data.toolNames if data else ()))
@@ -205,7 +211,7 @@ class Dialogue:
 
     def status_changed(self, status: ConnectionStatus) -> None:
         """Tell every reader; a refusal of the credentials also reaches the client."""
-        if isinstance(status.cause, CredentialsRejected):
+        if isinstance(status.cause, CredentialsRejected | AuthLoop):
             self._owner.handle_authentication_failure(status.cause)
         self._events.publish(ConnectionChanged(status))
 

@@ -25,6 +25,7 @@ __all__ = [
     "NetworkError",
     "NotConnected",
     "OutboxFull",
+    "PoolFull",
     "ProtocolError",
     "RateLimited",
     "RequestRejected",
@@ -46,15 +47,18 @@ class TuiChatError(Exception):
     """Base of all errors of this library.
 
     Args:
-        message: one sentence for people: what happened, what it means, what to do.
+        sentence: for people: what happened and what it means.
+        advice: what to do about it, if anything can be done.
         code: overrides the class's machine-readable code, for instance with the server's own.
     """
 
     code: str = "ERROR"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, sentence: str, *, advice: str = "", code: str | None = None) -> None:
+        super().__init__(f"{sentence} {advice}" if advice else sentence)
+        self.sentence = sentence
+        self.advice = advice
         if code is not None:
             self.code = code
 
@@ -84,8 +88,10 @@ class NetworkError(TransientError):
 
     code = "NETWORK"
 
-    def __init__(self, message: str, *, reached: bool = False, code: str | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self, sentence: str, *, advice: str = "", reached: bool = False, code: str | None = None
+    ) -> None:
+        super().__init__(sentence, advice=advice, code=code)
         self.reached = reached
 
 
@@ -107,13 +113,14 @@ class ServerError(TransientError):
 
     def __init__(
         self,
-        message: str,
+        sentence: str,
         *,
+        advice: str = "",
         status: int | None = None,
         retry_after: float | None = None,
         code: str | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(sentence, advice=advice, code=code)
         self.status = status
         self.retry_after = retry_after
 
@@ -128,9 +135,14 @@ class RateLimited(TransientError):
     code = "RATE_LIMITED"
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, code: str | None = None
+        self,
+        sentence: str,
+        *,
+        advice: str = "",
+        retry_after: float | None = None,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(sentence, advice=advice, code=code)
         self.retry_after = retry_after
 
 
@@ -148,8 +160,10 @@ class RequestRejected(TuiChatError):
 
     code = "REQUEST_REJECTED"
 
-    def __init__(self, message: str, *, status: int, code: str | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self, sentence: str, *, advice: str = "", status: int, code: str | None = None
+    ) -> None:
+        super().__init__(sentence, advice=advice, code=code)
         self.status = status
 
 
@@ -164,17 +178,41 @@ class TicketRejected(TuiChatError):
     retryable = True
 
     def __init__(
-        self, message: str, *, reason: TicketRejection = "invalid", code: str | None = None
+        self,
+        sentence: str,
+        *,
+        advice: str = "",
+        reason: TicketRejection = "invalid",
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(sentence, advice=advice, code=code)
         self.reason: TicketRejection = reason
 
 
 class TicketUnusable(TuiChatError):
-    """A ticket arrived that cannot be used: expired, inside its safety buffer, or unreadable."""
+    """A ticket arrived that cannot be used: expired, inside its safety buffer, or unreadable.
+
+    Attributes:
+        remaining: seconds it had to live when it arrived, negative if none; None if unreadable.
+        by_server_clock: whether that was reckoned by the server's own clock rather than by this
+            machine's.
+    """
 
     code = "TICKET_UNUSABLE"
     retryable = True
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        advice: str = "",
+        remaining: float | None = None,
+        by_server_clock: bool = True,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(sentence, advice=advice, code=code)
+        self.remaining = remaining
+        self.by_server_clock = by_server_clock
 
 
 class TicketCleared(TuiChatError):
@@ -192,8 +230,10 @@ class CredentialsRejected(TuiChatError):
 
     code = "AUTH_INVALID"
 
-    def __init__(self, message: str, *, status: int | None = None, code: str | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self, sentence: str, *, advice: str = "", status: int | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(sentence, advice=advice, code=code)
         self.status = status
 
 
@@ -208,9 +248,14 @@ class AuthLoop(TuiChatError):
     retryable = True
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, code: str | None = None
+        self,
+        sentence: str,
+        *,
+        advice: str = "",
+        retry_after: float | None = None,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(sentence, advice=advice, code=code)
         self.retry_after = retry_after
 
 
@@ -227,8 +272,10 @@ class HandshakeRejected(TuiChatError):
     code = "HANDSHAKE_REJECTED"
     retryable = True
 
-    def __init__(self, message: str, *, status: int, code: str | None = None) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self, sentence: str, *, advice: str = "", status: int, code: str | None = None
+    ) -> None:
+        super().__init__(sentence, advice=advice, code=code)
         self.status = status
 
 
@@ -257,17 +304,25 @@ class ConnectionClosed(TransientError):
 
     def __init__(
         self,
-        message: str,
+        sentence: str,
         *,
+        advice: str = "",
         close_code: int,
         reason: str = "",
         initiator: Literal["server", "client", "network"] = "network",
         code: str | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(sentence, advice=advice, code=code)
         self.close_code = close_code
         self.reason = reason
         self.initiator: Literal["server", "client", "network"] = initiator
+
+
+class PoolFull(TuiChatError):
+    """A connection pool has no place for another connection."""
+
+    code = "POOL_FULL"
+    retryable = True
 
 
 class ClientClosed(TuiChatError):

@@ -33,6 +33,7 @@ from tui_chat import (
 )
 from tui_chat import dialogue as dialogue_module
 from tui_chat.connection import attempt as attempt_module
+from tui_chat.connection.socket import Socket
 from tui_chat.connection.status import ConnectionState, WebSocketState
 from tui_chat.conversation.model import Conversation
 from tui_chat.events import (
@@ -399,6 +400,8 @@ async def test_a_message_that_cannot_be_accepted_is_refused() -> None:
         await client.stop_run()
         await until(lambda: not client.running)
         assert [text for kind, text, _ in texts(client) if kind == "user"] == ["slow"]
+        marked = [kind for kind, _, state in texts(client) if state == "stopped"]
+        assert marked or texts(client)[-1][0] == "system", "it says that it was stopped"
         await client.disconnect()
 
 
@@ -496,7 +499,7 @@ async def test_hostile_frames_cost_themselves_and_nothing_else() -> None:
         ignored = [e for e in await listener.done() if isinstance(e, FrameIgnored)]
         assert len(ignored) == len(HOSTILE)
         counters = client.get_debug_info().counters
-        assert sum(n for name, n in counters.items() if name.startswith("frames.ignored")) == len(
+        assert sum(n for name, n in counters.items() if "frame.ignored.count" in name) == len(
             HOSTILE
         )
 
@@ -519,8 +522,8 @@ async def test_binary_and_invalid_utf8_frames_are_counted() -> None:
             await until(client.snapshot)
             assert texts(client) == [("error", "fine", "complete")]
             counters = client.get_debug_info().counters
-            assert counters["frames.ignored.binary"] == 1
-            assert counters["frames.ignored.invalid_utf8"] == 1
+            assert counters["websocket.client.frame.ignored.count{reason=binary}"] == 1
+            assert counters["websocket.client.frame.ignored.count{reason=invalid_utf8}"] == 1
 
 
 async def test_the_server_accepting_and_closing_is_not_hammered() -> None:
@@ -721,7 +724,8 @@ async def test_a_frame_that_meets_a_defect_costs_only_itself(
             with monkeypatch.context() as patch:
                 patch.setattr(dialogue_module, "reduce", None)
                 await server.send_all('{"type":"error","error":"lost"}')
-                await until(lambda: client.get_debug_info().counters.get("frames.failed"))
+                failed = "websocket.client.frame.failed.count"
+                await until(lambda: client.get_debug_info().counters.get(failed))
             await server.send_all('{"type":"error","error":"kept"}')
             await until(client.snapshot)
             assert texts(client) == [("error", "kept", "complete")]
@@ -731,3 +735,26 @@ async def test_a_frame_that_meets_a_defect_costs_only_itself(
 async def test_credentials_given_to_the_constructor_do_not_lie_open() -> None:
     client = WebSocketChatClient(user_mp_auth_token="canary-token", chat_server_key="canary-key")
     assert "canary" not in repr(vars(client))
+
+
+async def test_a_flood_of_heartbeats_does_not_pile_up_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that asks faster than it reads gets a few answers queued, not one for each."""
+    pongs: list[asyncio.Future[None]] = []
+
+    def never_written(_: Socket, __: bytes) -> asyncio.Future[None]:
+        pongs.append(asyncio.get_running_loop().create_future())
+        return pongs[-1]
+
+    async with Script(establish).running() as server:
+        async with WebSocketChatClient(**at(server), source=Tickets()) as client:
+            monkeypatch.setattr(Socket, "send", never_written)
+            for _ in range(100):
+                await server.connections[0].send('{"type":"heartbeat_ping","timestamp":"t"}')
+            await server.connections[0].send('{"type":"error","error":"last"}')
+            await until(client.snapshot)
+            assert len(pongs) == attempt_module.MAX_UNSENT_PONGS
+            pongs[0].set_result(None)
+            await server.connections[0].send('{"type":"heartbeat_ping","timestamp":"t"}')
+            await until(lambda: len(pongs) == attempt_module.MAX_UNSENT_PONGS + 1)

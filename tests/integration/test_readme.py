@@ -14,7 +14,7 @@ from tests.support.readme import blocks
 from tui_chat.server.config import ServerConfig
 from tui_chat.server.offline_texts import GREETING
 
-ORIGINAL, STREAMING = blocks("python")
+ORIGINAL, STREAMING, POOL, *_ = blocks("python")
 
 
 async def run_against(server: RunningServer, code: str) -> subprocess.CompletedProcess[str]:
@@ -55,7 +55,15 @@ async def test_the_streaming_example() -> None:
     assert done.stdout == GREETING, "every piece of the answer, once"
 
 
-@pytest.mark.parametrize("code", [ORIGINAL, STREAMING])
+async def test_the_pool_example() -> None:
+    async with running_server() as server:
+        done = await run_against(server, POOL)
+        assert done.stderr == ""
+        assert server.ticket_requests == 1
+        assert server.handshakes == 2
+
+
+@pytest.mark.parametrize("code", [ORIGINAL, STREAMING, POOL])
 async def test_the_examples_fail_in_words_where_nobody_answers(code: str) -> None:
     with pytest.raises(AssertionError, match="NetworkError"):
         await asyncio.to_thread(

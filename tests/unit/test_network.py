@@ -117,7 +117,8 @@ def test_proxy_credentials_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_one_context_for_everybody_who_asks() -> None:
     network = resolve_network(REMOTE)
     first, second = await asyncio.gather(network.ssl_context(), network.ssl_context())
-    assert first is second is not None
+    assert first is second
+    assert first is not None
     assert first.verify_mode is ssl.CERT_REQUIRED
     assert first.check_hostname
 

@@ -15,7 +15,7 @@ from tests.support.checkout import ROOT, run_python
 
 PACKAGE = ROOT / "tui_chat"
 SCREEN_AND_SERVER = ("textual", "rich", "starlette", "uvicorn")
-NOT_LIBRARY = ("app", "cli", "server", "__main__")
+NOT_LIBRARY = ("app", "cli", "server", "testing", "__main__")
 
 
 def modules() -> list[str]:

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NoReturn
-from urllib.parse import quote
 
 import msgspec
 
 from tui_chat.clock import Clock
-from tui_chat.connection.backoff import HandshakeBudget
+from tui_chat.connection.admission import Turn
 from tui_chat.connection.board import StatusBoard
 from tui_chat.connection.hooks import SessionHooks
+from tui_chat.connection.mask import Mask
+from tui_chat.connection.meter import ConnectionMeter
 from tui_chat.connection.policy import authentication_failure
 from tui_chat.connection.session import SessionSetup
 from tui_chat.connection.socket import Socket, dial
-from tui_chat.connection.status import ConnectionState, WebSocketState
-from tui_chat.errors import NetworkError, SessionTimeout, TicketRejected
+from tui_chat.connection.status import WebSocketState
+from tui_chat.errors import NetworkError, SessionTimeout, TicketRejected, TuiChatError
 from tui_chat.network import Network
 from tui_chat.protocol.client_frames import ClientFrame, HeartbeatPong
 from tui_chat.protocol.codec import SERVER_FRAMES, IgnoredFrame, encode, error_text
@@ -36,8 +38,8 @@ from tui_chat.protocol.server_frames import (
 )
 from tui_chat.protocol.timestamps import format_timestamp
 from tui_chat.protocol.urls import ServerUrl
-from tui_chat.secret import MASK
-from tui_chat.telemetry import Telemetry
+from tui_chat.secret import Secret
+from tui_chat.telemetry import Telemetry, table
 from tui_chat.text import one_line
 from tui_chat.ticket import TicketLease, TicketManager
 
@@ -47,8 +49,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 YIELD_EVERY: Final = 100
 """Frames after which everything else on the event loop gets a turn."""
-SHORTEST_MASKED: Final = 8
-"""Characters; masking every occurrence of something shorter would garble ordinary text."""
+MAX_UNSENT_PONGS: Final = 16
+"""Answers to heartbeats that may wait to be written. A server that asks faster than it reads the
+answers does not need more of them."""
 SESSION_TIMEOUT: Final = 10.0
 """Seconds from the open socket to the ready session."""
 
@@ -84,22 +87,25 @@ class Attempt:
     Args:
         link: what all attempts share.
         board: where progress is shown.
-        budget: spent by handshakes that reach the server.
+        turn: its admission.
         generation: counts the attempts.
 
     Attributes:
+        lease: the ticket, None before there is one.
         socket: the open socket, None before and after.
         ready_since: when the session became ready, on the boot clock; None if it never was.
     """
 
-    def __init__(
-        self, link: Link, board: StatusBoard, budget: HandshakeBudget, generation: int
-    ) -> None:
+    def __init__(self, link: Link, board: StatusBoard, turn: Turn, generation: int) -> None:
         self._link = link
         self._board = board
-        self._budget = budget
+        self._turn = turn
         self._generation = generation
         self._request_id = uuid.uuid4().hex
+        self._meter = ConnectionMeter(link.telemetry)
+        self._unsent_pongs = 0
+        self._mask = Mask(Secret(""))
+        self.lease: TicketLease | None = None
         self.socket: Socket | None = None
         self.ready_since: float | None = None
 
@@ -109,27 +115,38 @@ class Attempt:
         Raises:
             TuiChatError: why it ended; it always ends that way, or by being cancelled.
         """
+        try:
+            await self._live()
+        except TuiChatError as error:
+            if self.ready_since is None:
+                self._meter.attempt_failed(error)
+            raise
+
+    async def _live(self) -> NoReturn:
         link, board = self._link, self._board
         cause = board.status.cause
         board.settle(
-            ConnectionState.TICKET,
+            board.machine.began(),
             cause=cause,
             generation=self._generation,
             request_id=self._request_id,
             websocket_state=WebSocketState.CONNECTING,
         )
-        lease = await link.tickets.lease(request_id=self._request_id)
-        board.settle(ConnectionState.CONNECTING, cause=cause)
+        lease = self.lease = await link.tickets.lease(request_id=self._request_id)
+        self._mask = Mask(lease.value, link.tickets.auth_data.secrets)
+        board.settle(board.machine.leased(), cause=cause)
         socket = await self._dial(lease)
         self.socket = socket
-        board.settle(ConnectionState.CONNECTING, cause=cause, websocket_state=WebSocketState.OPEN)
+        board.settle(board.machine, cause=cause, websocket_state=WebSocketState.OPEN)
         watch = asyncio.create_task(socket.watch(), name="tui-chat connection liveness")
+        opened = link.clock.boot()
         try:
             await self._converse(socket, lease)
         except TicketRejected as error:
             lease.rejected(error.reason)
             raise
         finally:
+            ended = sys.exception()
             watch.cancel()
             self.socket = None
             board.update(connected=False, ready_since=None, websocket_state=WebSocketState.CLOSING)
@@ -137,78 +154,72 @@ class Attempt:
                 await asyncio.wait({watch})
             finally:
                 await socket.close()
-                link.telemetry.count("bytes.received", socket.bytes_received)
+                self._meter.closed(opened, ended)
 
     def send(self, frame: ClientFrame) -> asyncio.Future[None]:
         """Send a frame; see :meth:`Socket.send`. Only while :attr:`socket` is there."""
         assert self.socket is not None  # noqa: S101 - the caller has looked
         payload = encode(frame)
         done = self.socket.send(payload)
-        self._link.telemetry.count("frames.sent")
-        self._link.telemetry.count("bytes.sent", len(payload))
+        telemetry = self._link.telemetry
+        telemetry.count(table.FRAME_COUNT, direction="transmit")
+        telemetry.count(table.FRAME_IO, len(payload), direction="transmit")
         return done
 
     async def _dial(self, lease: TicketLease) -> Socket:
         link = self._link
-        self._budget.take(link.clock.boot())
-        link.telemetry.count("handshakes")
+        self._turn.dialling(link.clock.boot())
         try:
-            return await dial(
-                link.server,
-                lease.value,
-                network=link.network,
-                clock=link.clock,
-                request_id=self._request_id,
-                user_agent=link.user_agent,
-                max_frame=link.max_frame,
-                mask=self._mask(lease),
-            )
+            with self._meter.connecting():
+                return await dial(
+                    link.server,
+                    lease.value,
+                    network=link.network,
+                    clock=link.clock,
+                    request_id=self._request_id,
+                    user_agent=link.user_agent,
+                    max_frame=link.max_frame,
+                    mask=self._mask.text,
+                    on_pong=partial(link.telemetry.record, table.PING_DURATION),
+                )
         except NetworkError as error:
             if not error.reached:
-                self._budget.give_back()  # nobody was reached
+                self._turn.reached_nobody()
             lease.released()
             raise
         except TicketRejected as error:
             lease.rejected(error.reason)
             raise
 
-    def _mask(self, lease: TicketLease) -> Callable[[str], str]:
-        """Return what takes secrets out of a text in which the server may repeat them."""
-        auth = self._link.tickets.auth_data
-        values = [secret.reveal() for secret in (lease.value, *auth.secrets)]
-        hidden = [value for value in values if len(value) >= SHORTEST_MASKED]
-        hidden += [quote(value, safe="") for value in hidden]
-
-        def mask(text: str) -> str:
-            for value in hidden:
-                text = text.replace(value, MASK)
-            return text
-
-        return mask
-
     async def _converse(self, socket: Socket, lease: TicketLease) -> NoReturn:
         """Set the session up and pump frames until the connection ends."""
         link = self._link
         setup = SessionSetup(link.hooks.configuration)
         telemetry, decode, receive = link.telemetry, SERVER_FRAMES.decode, socket.receive
-        ticket = lease.value.reveal().encode("utf-8", "replace")
-        echoed = ticket if len(ticket) >= SHORTEST_MASKED else None
+        # Kept at hand: for each frame a method call would cost more than these two additions.
+        frames = telemetry.counter(table.FRAME_COUNT, direction="receive")
+        volume = telemetry.counter(table.FRAME_IO, direction="receive")
+        mask, echoed = self._mask.payload, self._mask.ticket
         received = 0
         try:
             async with asyncio.timeout(SESSION_TIMEOUT) as deadline:
                 while True:
                     payload, binary = await receive()
-                    telemetry.count("frames.received")
+                    frames.value += 1
+                    volume.value += len(payload)
                     received += 1
                     if received % YIELD_EVERY == 0:
                         # Frames that have arrived are handed out without a pause; timers, pongs
                         # and the user must get their turn all the same.
                         await asyncio.sleep(0)
                     if echoed is not None and echoed in payload:
-                        payload = payload.replace(echoed, MASK.encode())
+                        payload = mask(payload)
                     frame = decode(payload, binary=binary)
+                    rare = not isinstance(frame, ChatEventFrame)
+                    if rare and (masked := mask(payload)) is not payload:
+                        frame = decode(masked, binary=binary)
                     if isinstance(frame, IgnoredFrame):
-                        telemetry.count(f"frames.ignored.{frame.reason}")
+                        telemetry.count(table.FRAME_IGNORED_COUNT, reason=frame.reason)
                         telemetry.note("frame", f"ignored: {frame.detail}")
                         link.hooks.frame_ignored(frame)
                         if frame.bare is None:
@@ -236,7 +247,7 @@ class Attempt:
         try:
             self._link.hooks.frame_received(frame)
         except Exception as defect:  # noqa: BLE001 - one frame must not end the connection
-            self._link.telemetry.count("frames.failed")
+            self._link.telemetry.count(table.FRAME_FAILED_COUNT)
             kind = f"{type(frame).__name__}: {type(defect).__name__}"
             self._link.telemetry.note("error", f"a frame could not be handled: {kind}")
             # Without the traceback, whose lines could repeat the frame.
@@ -245,19 +256,26 @@ class Attempt:
     def _attend(self, frame: ServerFrame) -> None:
         """Answer a heartbeat; let a refusal of ticket or credentials end the connection."""
         match frame:
-            case ServerHeartbeatPing():
+            case ServerHeartbeatPing() if self._unsent_pongs < MAX_UNSENT_PONGS:
                 now = format_timestamp(self._link.clock.wall())
-                self.send(HeartbeatPong(now, frame.timestamp, frame.pingTime))
+                self._unsent_pongs += 1
+                self.send(HeartbeatPong(now, frame.timestamp, frame.pingTime)).add_done_callback(
+                    self._pong_sent
+                )
             case AuthenticationError():
                 code = one_line(frame.code, 64) if frame.code is not msgspec.UNSET else ""
                 raise authentication_failure(error_text(frame.error), code)
             case _:
                 pass
 
+    def _pong_sent(self, _: asyncio.Future[None]) -> None:
+        self._unsent_pongs -= 1
+
     def _become_ready(self, capabilities: frozenset[str]) -> None:
         link = self._link
         self.ready_since = link.clock.boot()
-        link.telemetry.count("sessions")
+        self._meter.session_ready()
         link.telemetry.note("session", f"ready, generation {self._generation}")
+        self._turn.ready()
         self._board.ready(self.ready_since)
         link.hooks.session_ready(capabilities)

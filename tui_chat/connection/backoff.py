@@ -84,18 +84,33 @@ class HandshakeBudget:
     BURST: Final = 5
 
     def __init__(self, now: float) -> None:
-        self._tokens = float(self.BURST)
+        self._burst = float(self.BURST)
+        self._tokens = self._burst
         self._at = now
+
+    def widen(self, by: int) -> None:
+        """More connections share it: as many more may come at once, none more a minute.
+
+        Args:
+            by: how many more; negative when some have gone, so that coming and going earns nothing.
+        """
+        self._burst += by
+        self._tokens += by
 
     def _refill(self, now: float) -> None:
-        self._tokens = min(self.BURST, self._tokens + max(now - self._at, 0.0) * self.PER_SECOND)
+        self._tokens = min(self._burst, self._tokens + max(now - self._at, 0.0) * self.PER_SECOND)
         self._at = now
 
-    def wait(self, now: float) -> float:
-        """Return the seconds until a handshake may start; 0 if it may start now."""
+    def wait(self, now: float, *, reserved: int = 0) -> float:
+        """Return the seconds until a handshake may start; 0 if it may start now.
+
+        Args:
+            now: on the boot clock.
+            reserved: handshakes that are about to start and not counted yet.
+        """
         self._refill(now)
         # The tolerance keeps a wait of exactly this long from falling short by a rounding error.
-        missing = 1.0 - self._tokens
+        missing = 1.0 + reserved - self._tokens
         return 0.0 if missing <= 1e-9 else missing / self.PER_SECOND
 
     def take(self, now: float) -> None:
@@ -105,7 +120,7 @@ class HandshakeBudget:
 
     def give_back(self) -> None:
         """Return a token after an attempt that reached nobody."""
-        self._tokens = min(self.BURST, self._tokens + 1.0)
+        self._tokens = min(self._burst, self._tokens + 1.0)
 
 
 class AuthCircuit:

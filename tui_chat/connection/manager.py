@@ -12,16 +12,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 from tui_chat.clock import ClockJump, ClockWatch
+from tui_chat.connection.admission import Admission, Obstacle, Turn
 from tui_chat.connection.attempt import Attempt, Link
-from tui_chat.connection.backoff import STABLE_AFTER, AuthCircuit, Backoff, HandshakeBudget
+from tui_chat.connection.backoff import STABLE_AFTER, AuthCircuit
 from tui_chat.connection.board import StatusBoard
-from tui_chat.connection.policy import STRIKES, Verdict, judge
+from tui_chat.connection.machine import Machine, Outcome, ReconnectCause
+from tui_chat.connection.policy import Verdict, judge
 from tui_chat.connection.status import ConnectionState, ConnectionStatus, WebSocketState
+from tui_chat.connection.ticket_check import TicketCheck
+from tui_chat.diagnosis import Diagnosis, Evidence, diagnose
 from tui_chat.errors import (
     AuthLoop,
     ClientClosed,
@@ -30,6 +33,7 @@ from tui_chat.errors import (
     TuiChatError,
 )
 from tui_chat.protocol.client_frames import ClientFrame
+from tui_chat.telemetry import table
 
 __all__ = ["ReconnectCause", "WebSocketManager"]
 
@@ -38,7 +42,8 @@ _LOGGER: Final = logging.getLogger(__name__)
 FOCUS_INTERVAL: Final = 10.0
 """Seconds between two reconnects that merely gaining the focus may cause."""
 
-ReconnectCause = Literal["user", "message", "wake", "focus"]
+_WAKES: Final = frozenset({"backoff"})
+_INSISTS: Final = frozenset({"backoff", "pause"})
 
 
 class WebSocketManager:
@@ -46,23 +51,21 @@ class WebSocketManager:
 
     Args:
         link: what every attempt needs.
-        rng: the source of jitter.
+        admission: says when an attempt may start.
     """
 
-    def __init__(self, link: Link, *, rng: random.Random) -> None:
+    def __init__(self, link: Link, admission: Admission) -> None:
         self._link = link
         self._clock = link.clock
         self._telemetry = link.telemetry
         self._board = StatusBoard(str(link.server), link.telemetry, self._changed)
-        self._backoff = Backoff(rng)
-        self._budget = HandshakeBudget(link.clock.boot())
-        self._circuit = AuthCircuit()
-        self._strikes = 0
+        self._admission = admission
+        self._check = TicketCheck(link.tickets)
         self._task: asyncio.Task[None] | None = None
         self._attempt: Attempt | None = None
         self._attempt_task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self._asked_once = False
+        self._overruled: frozenset[str] = frozenset()
         self._focus_at: float | None = None
 
     # -- what others see ------------------------------------------------------------------------
@@ -74,9 +77,24 @@ class WebSocketManager:
         tickets = self._link.tickets
         return replace(
             self._board.status,
+            diagnosis=self._diagnosis(),
             has_valid_ticket=tickets.is_valid(),
             ticket_expires_in=tickets.get_expires_in(),
             round_trip=None if socket is None else socket.round_trip,
+        )
+
+    def _diagnosis(self) -> Diagnosis | None:
+        status = self._board.status
+        if status.cause is None:
+            return None
+        retry_at = status.retry_at
+        return diagnose(
+            status.cause,
+            Evidence(
+                now=self._clock.wall(),
+                retry_in=None if retry_at is None else retry_at - self._clock.boot(),
+                clock_skew=self._link.tickets.get_debug_info().clock_skew,
+            ),
         )
 
     @property
@@ -97,7 +115,8 @@ class WebSocketManager:
                 ends in ``CLOSED`` when the first session cannot be made.
         """
         if self._task is None:
-            self._task = asyncio.create_task(self._run(keep_trying), name="tui-chat connection")
+            self._board.machine = Machine(keeps_trying=keep_trying)
+            self._task = asyncio.create_task(self._run(), name="tui-chat connection")
             self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -112,8 +131,11 @@ class WebSocketManager:
         )
         error.__cause__ = defect
         # Not FAILED: that state promises that the user can leave it, and nothing runs any more.
-        self._board.settle(ConnectionState.CLOSED, cause=error)
-        self._board.resolve(error)
+        self._close_with(error)
+
+    def _close_with(self, error: TuiChatError | None, answer: TuiChatError | None = None) -> None:
+        self._board.settle(self._board.machine.closed(), cause=error)
+        self._board.resolve(answer or error)
 
     async def wait_ready(self) -> None:
         """Return when the session is ready; see :meth:`StatusBoard.wait_ready`."""
@@ -135,31 +157,27 @@ class WebSocketManager:
     def reconnect_now(self, cause: ReconnectCause) -> bool:
         """Cut the waiting short, or, on the user's word, replace a working connection.
 
-        Neither overrides the handshake budget. A wait that the server asked for, or that an open
-        circuit imposes, yields to the second deliberate request only. A failed state is left on
-        the user's word only.
+        Neither overrides the handshake budget; see :meth:`Machine.wanted` for the rest.
 
         Returns:
             Whether anything will happen because of this call.
         """
         if cause == "focus" and not self._focus_counts():
             return False
-        match self._board.status.state:
-            case ConnectionState.READY if cause == "user":
-                self._replace_connection()
-            case ConnectionState.BACKOFF:
-                self._wake.set()
-            case ConnectionState.PAUSED if cause == "user":
-                if not self._asked_once:
-                    self._asked_once = True
-                    self._telemetry.note("socket", "asked to wait; ask again to insist")
-                    return False
-                self._link.tickets.override_retry_after()
-                self._wake.set()
-            case ConnectionState.FAILED if cause == "user":
-                self._wake.set()
-            case _:
-                return False
+        machine, answer = self._board.machine.wanted(cause)
+        if answer == "replace":
+            self._replace_connection(machine)
+            return True
+        self._board.machine = machine
+        if answer == "noted":
+            self._telemetry.note("socket", "asked to wait; ask again to insist")
+        if answer not in ("wake", "insist"):
+            return False
+        self._overruled = _WAKES
+        if answer == "insist":
+            self._overruled = _INSISTS
+            self._link.tickets.override_retry_after()
+        self._wake.set()
         return True
 
     def _focus_counts(self) -> bool:
@@ -169,11 +187,11 @@ class WebSocketManager:
         self._focus_at = now
         return True
 
-    def _replace_connection(self) -> None:
+    def _replace_connection(self, machine: Machine) -> None:
         if self._attempt_task is not None:
             self._attempt_task.cancel()
         self._board.settle(
-            ConnectionState.CONNECTING,
+            machine,
             cause=None,
             is_reconnecting=True,
             websocket_state=WebSocketState.CLOSING,
@@ -184,48 +202,56 @@ class WebSocketManager:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
-        self._board.settle(ConnectionState.CLOSED, cause=self._board.status.cause)
-        self._board.resolve(ClientClosed("The client was disconnected."))
+        self._close_with(self._board.status.cause, ClientClosed("The client was disconnected."))
 
     # -- the loop -------------------------------------------------------------------------------
 
-    async def _run(self, keep_trying: bool) -> None:
+    async def _run(self) -> None:
         watch = asyncio.create_task(
             ClockWatch(self._clock).run(self._clocks_jumped), name="tui-chat connection clock"
         )
         try:
-            while True:
-                await self._await_budget()
-                was_ready, error = await self._attempt_once()
-                keep_trying = keep_trying or was_ready
-                if error is None:
-                    continue  # the user asked for a new connection
-                verdict = judge(error)
-                # Even a caller who wants one attempt gets a second ticket if the first is refused.
-                first_refusal = verdict.action == "new_ticket" and self._circuit.rejections == 0
-                if not keep_trying and not first_refusal:
-                    self._board.settle(ConnectionState.CLOSED, cause=error)
-                    self._board.resolve(error)
-                    return
-                await self._recover(error, verdict)
+            while self._board.machine.state is not ConnectionState.CLOSED:
+                turn = await self._await_turn()
+                try:
+                    attempt, error = await self._attempt_once(turn)
+                finally:
+                    turn.over()
+                if error is not None:
+                    await self._recover(turn, attempt, error)
         finally:
             watch.cancel()
             await asyncio.wait({watch})
 
-    async def _await_budget(self) -> None:
-        """Wait until a handshake may start; nothing cuts this short."""
-        while (delay := self._budget.wait(self._clock.boot())) > 0:
-            self._board.settle(
-                ConnectionState.BACKOFF,
-                cause=self._board.status.cause,
-                retry_at=self._clock.boot() + delay,
+    async def _await_turn(self) -> Turn:
+        """Wait until an attempt may start."""
+        board, now = self._board, self._clock.boot()
+        while (obstacle := self._admission.obstacle(now, overruled=self._overruled)) is not None:
+            board.settle(
+                board.machine.waits(paused=obstacle.kind == "pause"),
+                cause=obstacle.cause or board.status.cause,
+                retry_at=obstacle.until,
             )
-            await asyncio.sleep(delay)
+            await self._wait_for(obstacle, now)
+            now = self._clock.boot()
+        self._overruled = frozenset()
+        return self._admission.enter()
 
-    async def _attempt_once(self) -> tuple[bool, TuiChatError | None]:
-        """Make one attempt; return whether it was ready, and why it ended, None on request."""
+    async def _wait_for(self, obstacle: Obstacle, now: float) -> None:
+        if obstacle.until is None:
+            await self._admission.change()
+            return
+        seconds = obstacle.until - now
+        async with self._check.during(seconds):
+            if obstacle.kind == "budget":
+                await asyncio.sleep(seconds)  # nothing cuts this short
+            else:
+                await self._wake_within(seconds)
+
+    async def _attempt_once(self, turn: Turn) -> tuple[Attempt, TuiChatError | None]:
+        """Make one attempt; return it and why it ended, None on request."""
         generation = self._board.status.generation + 1
-        attempt = self._attempt = Attempt(self._link, self._board, self._budget, generation)
+        attempt = self._attempt = Attempt(self._link, self._board, turn, generation)
         task = self._attempt_task = asyncio.create_task(
             attempt.run(), name=f"tui-chat connection {generation}"
         )
@@ -239,66 +265,84 @@ class WebSocketManager:
             error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, TuiChatError):
             raise error  # a defect of this program, not a state of the network
-        if attempt.ready_since is None:
-            return False, error
-        stable = self._clock.boot() - attempt.ready_since >= STABLE_AFTER
+        if attempt.ready_since is not None:
+            self._session_ended(attempt, error)
+        return attempt, error
+
+    def _session_ended(self, attempt: Attempt, error: TuiChatError | None) -> None:
+        stable = self._lasted(attempt)
         if stable:
-            self._backoff.reset()
-            self._strikes = 0
+            self._admission.backoff.reset()
         if stable or not isinstance(error, TicketRejected):
-            self._circuit.accepted()
+            self._admission.circuit.accepted()
         self._telemetry.note("session", str(error) if error else "ended on request")
         self._link.hooks.session_lost(error)
-        return True, error
 
-    async def _recover(self, error: TuiChatError, verdict: Verdict) -> None:
-        """Wait for as long as the failure asks for, or until somebody cuts it short."""
-        self._strikes = self._strikes + 1 if verdict.strike else 0
+    def _lasted(self, attempt: Attempt) -> bool:
+        since = attempt.ready_since
+        return since is not None and self._clock.boot() - since >= STABLE_AFTER
+
+    async def _recover(self, turn: Turn, attempt: Attempt, error: TuiChatError) -> None:
+        """Decide what follows a failure; wait for as long as it asks for, or for the user."""
+        now, board, verdict = self._clock.boot(), self._board, judge(error)
+        outcome, retry_at, error = self._decide(turn, attempt, error, verdict)
+        machine = board.machine.ended(outcome, strike=verdict.strike, stable=self._lasted(attempt))
+        ended = machine.state in (ConnectionState.FAILED, ConnectionState.CLOSED)
         self._telemetry.note("error", str(error))
-        self._telemetry.count("attempts.failed")
-        attempts = self._board.status.reconnect_attempts + 1
-        now = self._clock.boot()
-        state, delay = ConnectionState.BACKOFF, 0.0
-        if verdict.action == "fail" or self._strikes >= STRIKES:
-            await self._stay_failed(error, attempts)
-            return
-        if verdict.action == "new_ticket":
-            pause = self._circuit.rejected()
-            if pause is not None:
-                state, delay = ConnectionState.PAUSED, pause
-                error = _circuit_open(error, pause)
-            elif self._circuit.rejections > 1:
-                delay = self._backoff.next_delay("server", now)
-        elif verdict.action == "pause":
-            state, delay = ConnectionState.PAUSED, verdict.pause
-        else:
-            delay = self._backoff.next_delay(verdict.failure, now)
-        self._board.settle(
-            state,
+        board.settle(
+            machine,
             cause=error,
-            retry_at=now + delay,
-            reconnect_attempts=attempts,
-            is_reconnecting=True,
+            retry_at=None if ended else retry_at,
+            reconnect_attempts=board.status.reconnect_attempts + 1,
+            is_reconnecting=not ended,
         )
-        await self._wake_within(delay)
+        if ended:
+            board.resolve(error)
+        if machine.state is ConnectionState.FAILED:
+            await self._wake_within(None)  # for the user, who alone can help
+            self._admission.backoff.reset()
+        elif not ended:
+            seconds = retry_at - now
+            async with self._check.during(0.0 if verdict.failure == "nobody" else seconds):
+                await self._wake_within(seconds)
 
-    async def _stay_failed(self, error: TuiChatError, attempts: int) -> None:
-        """Wait for the user, who alone can help."""
-        self._strikes = 0
-        self._board.settle(ConnectionState.FAILED, cause=error, reconnect_attempts=attempts)
-        self._board.resolve(error)
-        await self._wake_within(None)
-        self._backoff.reset()
+    def _decide(
+        self, turn: Turn, attempt: Attempt, error: TuiChatError, verdict: Verdict
+    ) -> tuple[Outcome, float, TuiChatError]:
+        """Return what follows, the moment of the next attempt, and the error to show."""
+        now = self._clock.boot()
+        match verdict.action:
+            case "fail":
+                return "fail", now, error
+            case "pause":
+                self._admission.paused(error, now + verdict.pause)
+                return "pause", now + verdict.pause, error
+            case "new_ticket":
+                pause = self._ticket_refused(attempt)
+                if pause is not None:
+                    error = _circuit_open(error, pause)
+                    self._admission.paused(error, now + pause)
+                    return "pause", now + pause, error
+                if self._admission.circuit.rejections <= 1:
+                    return "retry", now, error
+        return "backoff", self._admission.failed(turn, error, verdict.failure, now), error
+
+    def _ticket_refused(self, attempt: Attempt) -> float | None:
+        serial = 0 if attempt.lease is None else attempt.lease.serial
+        newest = self._link.tickets.get_debug_info().serial
+        return self._admission.ticket_refused(serial, newest)
 
     async def _wake_within(self, seconds: float | None) -> None:
+        """Wait; a wish to connect now ends it, and holds until the next attempt has begun."""
         self._wake.clear()
-        self._asked_once = False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
 
     def _clocks_jumped(self, jump: ClockJump) -> None:
-        self._telemetry.note("clock", f"{jump.kind} by {jump.seconds:.0f} s")
+        self._telemetry.event(
+            table.CLOCK_JUMPED, kind=jump.kind, seconds=jump.seconds, observer="connection"
+        )
         if self._attempt is not None and self._attempt.socket is not None:
             self._attempt.socket.probe()
         self.reconnect_now("wake")

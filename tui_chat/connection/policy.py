@@ -26,7 +26,14 @@ from tui_chat.errors import (
     TuiChatError,
 )
 
-__all__ = ["Verdict", "authentication_failure", "close_error", "handshake_error", "judge"]
+__all__ = [
+    "Verdict",
+    "authentication_failure",
+    "close_error",
+    "half_open",
+    "handshake_error",
+    "judge",
+]
 
 Action = Literal["backoff", "pause", "new_ticket", "fail"]
 
@@ -49,9 +56,6 @@ class Verdict:
     pause: float = 0.0
     strike: bool = False
 
-
-STRIKES: Final = 3
-"""In a row, the failures marked as a strike end in a failed state."""
 
 _TICKET_REASONS: Final[dict[str, TicketRejection]] = {
     "TICKET_INVALID": "invalid",
@@ -103,8 +107,8 @@ def authentication_failure(
     )
     if credentials:
         return CredentialsRejected(
-            f"The server does not accept the credentials{detail}. Sign in again with a valid "
-            "token and server key.",
+            f"The server does not accept the credentials{detail}.",
+            advice="Sign in again with a valid token and server key.",
             status=status,
             code=code or None,
         )
@@ -138,7 +142,8 @@ def handshake_error(
             code=code or None,
         )
     return HandshakeRejected(
-        f"The server does not open a WebSocket here (HTTP {status}{detail}). Check the server URL.",
+        f"The server does not open a WebSocket here (HTTP {status}{detail}).",
+        advice="Check the server URL.",
         status=status,
         code=code or None,
     )
@@ -158,6 +163,16 @@ def close_error(
         close_code=close_code,
         reason=reason,
         initiator=initiator,
+    )
+
+
+def half_open() -> ConnectionClosed:
+    """Return the error for a connection that seems open and on which nothing arrives any more."""
+    return ConnectionClosed(
+        "The connection was dead although it seemed open: no sign of life came from the server.",
+        close_code=1006,
+        reason="no sign of life",
+        code="HALF_OPEN",
     )
 
 

@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
 from tui_chat.clock import Clock
-from tui_chat.connection.policy import close_error, handshake_error
+from tui_chat.connection.policy import close_error, half_open, handshake_error
 from tui_chat.errors import (
     ConfigurationError,
     MessageRefused,
@@ -74,12 +74,10 @@ class _Connection(ClientConnection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.binary: deque[bool] = deque()
-        self.received = 0
         self.heard = asyncio.Event()
         self.heard_at = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
-        self.received += len(data)
         self.heard_at = self.loop.time()
         self.heard.set()
         super().data_received(data)
@@ -114,6 +112,7 @@ async def dial(
     user_agent: str,
     max_frame: int,
     mask: Callable[[str], str],
+    on_pong: Callable[[float], object],
 ) -> Socket:
     """Open a WebSocket with a ticket.
 
@@ -126,6 +125,7 @@ async def dial(
         user_agent: what this client calls itself.
         max_frame: bytes; larger inbound messages end the connection with 1009.
         mask: takes secrets out of texts in which the server may repeat them.
+        on_pong: called with the seconds that each answered ping took.
 
     Raises:
         TuiChatError: whatever kept it from opening, classified; never with the ticket in it.
@@ -176,14 +176,14 @@ async def dial(
         if isinstance(error.__cause__, EOFError | OSError):
             raise _broken(error, server) from error
         raise ProtocolError(
-            f"{server} answers, but does not speak WebSocket. Check the server URL."
+            f"{server} answers, but does not speak WebSocket.", advice="Check the server URL."
         ) from error
     except (OSError, EOFError, websockets.WebSocketException) as error:
         if opening.reached:
             raise _broken(error, server) from error
         raise network_error(error, server, proxy) from error
     assert isinstance(connection, _Connection)  # noqa: S101 - create_connection says so
-    return Socket(connection, mask)
+    return Socket(connection, mask, on_pong)
 
 
 def _broken(error: BaseException, server: ServerUrl) -> TuiChatError:
@@ -214,20 +214,21 @@ class Socket:
         round_trip: seconds the last answered ping took, None before the first.
     """
 
-    def __init__(self, connection: _Connection, mask: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        connection: _Connection,
+        mask: Callable[[str], str],
+        on_pong: Callable[[float], object],
+    ) -> None:
         self._connection = connection
         self._mask = mask
+        self._on_pong = on_pong
         self._unsent: asyncio.Queue[tuple[bytes, asyncio.Future[None]]] = asyncio.Queue()
         self._unsent_bytes = 0
         self._writer = asyncio.create_task(self._write(), name="tui-chat socket writer")
         self._probe = asyncio.Event()
         self._dead = False
         self.round_trip: float | None = None
-
-    @property
-    def bytes_received(self) -> int:
-        """Bytes that came in, after TLS, framing included."""
-        return self._connection.received
 
     async def receive(self) -> tuple[bytes, bool]:
         """Return the next message's payload and whether it was binary.
@@ -330,6 +331,7 @@ class Socket:
     def _note_pong(self, pong: asyncio.Future[float]) -> None:
         if not pong.cancelled() and pong.exception() is None:
             self.round_trip = pong.result()
+            self._on_pong(self.round_trip)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End the connection: politely within a second, else at once. Idempotent."""
@@ -344,7 +346,7 @@ class Socket:
 
     def _why(self, closed: websockets.ConnectionClosed | None) -> TuiChatError:
         if self._dead:
-            return close_error(1006, "no sign of life", "network")
+            return half_open()
         if closed is None:
             return close_error(1006, "", "network")
         received, sent = closed.rcvd, closed.sent

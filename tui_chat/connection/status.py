@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tui_chat.diagnosis import Diagnosis
 from tui_chat.errors import TuiChatError
 
 __all__ = ["ConnectionState", "ConnectionStatus", "WebSocketState"]
@@ -45,6 +46,7 @@ class ConnectionStatus:
         ticket_expires_in: milliseconds to the ticket's expiry, None without a ticket.
         state: the state machine's state.
         cause: why it is not ready, None when it is or nothing has gone wrong.
+        diagnosis: the cause in one sentence, and what to do; None without a cause.
         retry_at: when the next attempt is due, on the boot clock; None if none is scheduled.
         generation: counts attempts to connect; what belongs to an older one changes nothing.
         last_close_code: the close code of the last socket, None if there was none.
@@ -62,6 +64,7 @@ class ConnectionStatus:
     ticket_expires_in: int | None = None
     state: ConnectionState = ConnectionState.IDLE
     cause: TuiChatError | None = None
+    diagnosis: Diagnosis | None = None
     retry_at: float | None = None
     generation: int = 0
     last_close_code: int | None = None

@@ -5,7 +5,7 @@ other does not; one knows ``ALL_PROXY``, the other does not; one trusts certifi,
 system's store). So neither is asked.
 """
 
-from tui_chat.network.failures import network_error, proxy_refusal
+from tui_chat.network.failures import broken_after_tls, network_error, proxy_refusal
 from tui_chat.network.proxies import Proxy
 from tui_chat.network.route import Network, resolve_network
 from tui_chat.network.tls import ClientCertificate
@@ -14,6 +14,7 @@ __all__ = [
     "ClientCertificate",
     "Network",
     "Proxy",
+    "broken_after_tls",
     "network_error",
     "proxy_refusal",
     "resolve_network",

@@ -7,7 +7,7 @@ By type, number and status only; texts are shown, never read. The codes of the
     nobody was reached;
 ``TLS_EXPIRED``, ``TLS_NOT_YET_VALID``, ``TLS_HOST_NAME``, ``TLS_ISSUER``, ``TLS_UNTRUSTED``
     a server was reached, and which check of its certificate failed;
-``TLS_NOT_SPOKEN``, ``TLS_VERSION``, ``TLS_CLIENT_CERTIFICATE``, ``TLS_FAILED``
+``TLS_NOT_SPOKEN``, ``TLS_VERSION``, ``TLS_CLIENT_CERTIFICATE``, ``TLS_BROKEN_OFF``, ``TLS_FAILED``
     a server was reached, and the handshake failed in another way;
 ``PROXY_DNS``, ``PROXY_REFUSED``, ``PROXY_UNREACHABLE``, ``PROXY_BROKEN``
     the proxy itself was not reached;
@@ -28,7 +28,7 @@ from tui_chat.network.proxies import Proxy
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.text import one_line
 
-__all__ = ["network_error", "proxy_refusal"]
+__all__ = ["broken_after_tls", "network_error", "proxy_refusal"]
 
 DEPTH: Final = 16
 """Exceptions that are looked at, so that a circle of causes ends."""
@@ -43,6 +43,19 @@ _CHECKS: Final = {
     21: ("TLS_ISSUER", "the authority that signed it is not known"),
     62: ("TLS_HOST_NAME", "it was issued for another host name"),
     64: ("TLS_HOST_NAME", "it was issued for another address"),
+}
+_NETWORK: Final = "Check this machine's network."
+_PROXY: Final = "Check HTTPS_PROXY or ALL_PROXY, or name the server in NO_PROXY."
+_TLS_ADVICE: Final = {
+    "TLS_EXPIRED": "The server's operator has to renew it; or this machine's clock is wrong.",
+    "TLS_NOT_YET_VALID": "Check this machine's clock; if it is right, wait, or tell the operator.",
+    "TLS_HOST_NAME": "Use the name that the certificate is for in the server URL.",
+    "TLS_ISSUER": "If it comes from a private authority, trust that one: set SSL_CERT_FILE (or "
+    "ca_file) to its certificate.",
+    "TLS_NOT_SPOKEN": "Check the port, or use http:// or ws:// for a server on this machine.",
+    "TLS_VERSION": "The server's operator has to allow TLS 1.2 or newer.",
+    "TLS_CLIENT_CERTIFICATE": "Set client_certificate to the one that the operator has given you.",
+    "TLS_FAILED": "Check that the URL's scheme and port fit the server.",
 }
 # Names of OpenSSL's reasons, which are identifiers of its interface, not sentences.
 _NOT_TLS: Final = frozenset(
@@ -82,18 +95,43 @@ def network_error(
         return _proxy_unreached(cause, proxy)
     if cause is None and type(error) is OSError:
         # asyncio before Python 3.12 says only in its text what each of several addresses did.
-        return NetworkError(f"No address of {where} accepts a connection.", code="UNREACHABLE")
+        return NetworkError(
+            f"No address of {where} accepts a connection.", advice=_NETWORK, code="UNREACHABLE"
+        )
     match cause:
         case socket.gaierror():
-            return NetworkError(f"The name {server.host} cannot be resolved.", code="DNS")
+            return NetworkError(
+                f"The name {server.host} cannot be resolved.",
+                advice="Check the server URL, and whether this machine is online.",
+                code="DNS",
+            )
         case ConnectionRefusedError():
             return NetworkError(
-                f"Nothing answers at {where}: the connection is refused.", code="REFUSED"
+                f"Nothing answers at {where}: the connection is refused.",
+                advice="Is the server running? Check the server URL's port.",
+                code="REFUSED",
             )
         case OSError() if _is_unreachable(cause):
-            return NetworkError(f"{where} cannot be reached from here.", code="UNREACHABLE")
+            return NetworkError(
+                f"{where} cannot be reached from here.", advice=_NETWORK, code="UNREACHABLE"
+            )
         case _:
             return NetworkError(f"The connection to {where} broke off.", code="BROKEN")
+
+
+def broken_after_tls(server: ServerUrl) -> NetworkError:
+    """Return the error for a server that agreed on TLS and was gone before it answered.
+
+    With TLS 1.3 the client's certificate is looked at that late, and the alert that says so is
+    often overtaken by the end of the connection.
+    """
+    return NetworkError(
+        f"{server.host}:{server.port} agrees on TLS and breaks off before it answers anything.",
+        advice="If it wants a client certificate, set client_certificate; else its operator can "
+        "say why.",
+        code="TLS_BROKEN_OFF",
+        reached=True,
+    )
 
 
 def proxy_refusal(proxy: Proxy, status: int | None, detail: str = "") -> NetworkError:
@@ -112,16 +150,21 @@ def proxy_refusal(proxy: Proxy, status: int | None, detail: str = "") -> Network
             else "wants a user name and password"
         )
         return NetworkError(
-            f"The proxy {proxy} {what} (HTTP 407).", code="PROXY_LOGIN", reached=True
+            f"The proxy {proxy} {what} (HTTP 407).",
+            advice="Put user name and password into the proxy's URL in HTTPS_PROXY or ALL_PROXY.",
+            code="PROXY_LOGIN",
+            reached=True,
         )
     if status is not None:
         return NetworkError(
             f"The proxy {proxy} does not open the way to the server (HTTP {status}{said}).",
+            advice=_PROXY,
             code="PROXY_STATUS",
             reached=True,
         )
     return NetworkError(
         f"The proxy {proxy} does not open the way to the server{said}.",
+        advice=_PROXY,
         code="PROXY_NO_WAY",
         reached=True,
     )
@@ -137,7 +180,7 @@ def _proxy_unreached(cause: BaseException | None, proxy: Proxy) -> NetworkError:
             code, what = "PROXY_UNREACHABLE", f"The proxy {proxy} cannot be reached from here."
         case _:
             code, what = "PROXY_BROKEN", f"The connection through the proxy {proxy} broke off."
-    return NetworkError(what, code=code)
+    return NetworkError(what, advice=_PROXY, code=code)
 
 
 def _is_unreachable(error: OSError) -> bool:
@@ -149,7 +192,10 @@ def _tls(error: ssl.SSLError, where: str) -> NetworkError:
         said = one_line(getattr(error, "verify_message", "") or "it was not verified", 100)
         code, check = _CHECKS.get(getattr(error, "verify_code", 0), ("TLS_UNTRUSTED", said))
         return NetworkError(
-            f"The certificate of {where} cannot be trusted: {check}.", code=code, reached=True
+            f"The certificate of {where} cannot be trusted: {check}.",
+            advice=_TLS_ADVICE.get(code, ""),
+            code=code,
+            reached=True,
         )
     reason = getattr(error, "reason", None) or ""  # absent on those that Python itself raises
     if reason in _NOT_TLS:
@@ -164,7 +210,7 @@ def _tls(error: ssl.SSLError, where: str) -> NetworkError:
     else:
         detail = one_line(reason.replace("_", " ").lower(), 60) or "no reason given"
         code, what = "TLS_FAILED", f"The TLS handshake with {where} failed ({detail})."
-    return NetworkError(what, code=code, reached=True)
+    return NetworkError(what, advice=_TLS_ADVICE.get(code, ""), code=code, reached=True)
 
 
 def _system_error(error: BaseException) -> BaseException | None:

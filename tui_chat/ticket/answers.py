@@ -167,9 +167,9 @@ def _failure(answer: Answer, *, speaks_api: bool) -> TuiChatError:
         )
     if 300 <= status < 400:
         return RequestRejected(
-            f"{answer.server} sends ticket requests elsewhere{_target(answer)} ({what}). Redirects "
-            "are not followed, because credentials would go along. Set the server URL to the "
-            "right address.",
+            f"{answer.server} sends ticket requests elsewhere{_target(answer)} ({what}).",
+            advice="Redirects are not followed, because credentials would go along. Set the server "
+            "URL to the right address.",
             status=status,
             code=code or "REDIRECT",
         )
@@ -205,7 +205,8 @@ def _credentials(what: str, status: int, code: str | None) -> CredentialsRejecte
         "AUTH_MISSING": "the token",
     }.get(code or "", "the token or the server key")
     return CredentialsRejected(
-        f"The server does not accept {which} ({what}). Give new credentials.",
+        f"The server does not accept {which} ({what}).",
+        advice="Give new credentials.",
         status=status,
         code=code,
     )
@@ -222,8 +223,8 @@ def _rate_limited(answer: Answer, what: str, code: str | None) -> RateLimited:
 def _no_ticket_api(answer: Answer) -> RequestRejected:
     return RequestRejected(
         f"{answer.server} answers ({answer.status}), but speaks no ticket API: the answer is not "
-        "what a chat server sends. Check the server URL; a proxy or a sign-in page of the network "
-        "may be in the way.",
+        "what a chat server sends.",
+        advice="Check the server URL; a proxy or a sign-in page of the network may be in the way.",
         status=answer.status,
         code="NO_TICKET_API",
     )

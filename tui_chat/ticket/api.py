@@ -7,10 +7,12 @@ from typing import Any
 
 from msgspec import UNSET
 
+from tui_chat.errors import TuiChatError
 from tui_chat.protocol.http import (
     TICKETS_PATH,
     VALIDATE_PATH,
     ClientInfo,
+    RevocationRequest,
     TicketRequest,
     ValidationRequest,
 )
@@ -53,6 +55,30 @@ class HttpTicketSource(HttpApi):
             TuiChatError: if the call itself failed, which says nothing about the ticket.
         """
         return await self._guarded(self._validate(auth, ticket))
+
+    async def revoke(self, auth: AuthData, ticket: Secret) -> bool:
+        """Ask the server to accept ``ticket`` no more, as far as it can do that.
+
+        Best effort: a ticket that cannot be revoked ends by itself soon enough, so nothing is
+        raised. For servers that announce ``ticket_revoke``.
+
+        Returns:
+            Whether the server has taken it.
+        """
+        try:
+            return await self._guarded(self._revoke(auth, ticket))
+        except TuiChatError:
+            return False
+
+    async def _revoke(self, auth: AuthData, ticket: Secret) -> bool:
+        answer = await self._request(
+            "DELETE",
+            TICKETS_PATH,
+            auth,
+            RevocationRequest(ticket.reveal()),
+            further_secrets=(ticket,),
+        )
+        return answer.status < 300
 
     async def _fetch(self, auth: AuthData) -> TicketGrant:
         request_id = REQUEST_ID.get() or uuid.uuid4().hex

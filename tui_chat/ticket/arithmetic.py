@@ -72,7 +72,7 @@ def make_ticket(
     now = sent_wall if server_time is None else server_time
     remaining = grant.expires_at - now
     if not remaining >= MIN_LIFETIME:  # written this way round so that NaN is refused, too
-        raise TicketUnusable(_why_unusable(remaining, server_time is not None))
+        raise _unusable(remaining, by_server_clock=server_time is not None)
     lifetime = min(remaining, MAX_LIFETIME) - DATE_SLACK
     deadline = sent_boot + lifetime
     threshold = min(config.renewal_threshold, lifetime / 2) * rng.uniform(0.8, 1.0)
@@ -109,17 +109,18 @@ def after_wall_jump(ticket: Ticket, boot: float, wall: float) -> Ticket:
     )
 
 
-def _why_unusable(remaining: float, by_server_clock: bool) -> str:
+def _unusable(remaining: float, *, by_server_clock: bool) -> TicketUnusable:
     if not math.isfinite(remaining):
-        return "The server sent a ticket whose expiry is not a time."
+        return TicketUnusable("The server sent a ticket whose expiry is not a time.")
     by = (
         "by the server's own clock"
         if by_server_clock
         else "by this machine's clock (the server did not say what time it is)"
     )
-    if remaining <= 0:
-        return f"The server sent a ticket that has expired already, {by}."
-    return (
-        f"The server sent a ticket that lives {remaining:.1f} s, {by}; "
-        f"at least {MIN_LIFETIME:.0f} s are needed."
+    lives = f"lives {remaining:.1f} s" if remaining > 0 else "has expired already"
+    needed = f"; at least {MIN_LIFETIME:.0f} s are needed" if remaining > 0 else ""
+    return TicketUnusable(
+        f"The server sent a ticket that {lives}, {by}{needed}.",
+        remaining=remaining,
+        by_server_clock=by_server_clock,
     )

@@ -136,6 +136,7 @@ class TicketDispenser:
             self.flight.start()
 
     def _settle(self, lease: TicketLease) -> None:
+        self._tools.meter.lease_ended(lease.outcome)
         if lease.reason == "used" and self._policy == "auto" and not self.single_use:
             self._switch_to_single_use()
         if lease.generation != self.generation or self.closed:

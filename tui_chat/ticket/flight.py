@@ -117,6 +117,7 @@ class SingleFlight:
             self._refresh = refresh
             task = asyncio.get_running_loop().create_task(self._fly(refresh), name="ticket refresh")
             refresh.task = task
+            self._tools.meter.refresh_started()
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return self._refresh
@@ -127,6 +128,7 @@ class SingleFlight:
         if refresh is None:
             return False
         refresh.cancel()
+        self._tools.meter.refresh_discarded(refresh.started, self.waiting())
         return True
 
     def serve_all(self, outcome: Outcome) -> None:
@@ -167,6 +169,7 @@ class SingleFlight:
             if self._refresh is refresh:
                 # Cancelled from outside, as when the loop shuts down: nobody may wait for ever.
                 self._refresh = None
+                self._tools.meter.refresh_discarded(refresh.started, self.waiting())
                 self.serve_all(NetworkError("The ticket request was interrupted."))
             raise
         if self._refresh is not refresh:
@@ -174,6 +177,8 @@ class SingleFlight:
                 self._discarded(outcome)
             return
         self._refresh = None
+        failure = None if isinstance(outcome, Ticket) else outcome
+        self._tools.meter.refresh_ended(refresh.started, self.waiting(), failure)
         if isinstance(outcome, Ticket):
             self._landed(refresh, outcome)
         else:

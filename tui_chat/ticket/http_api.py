@@ -15,8 +15,10 @@ import http.cookiejar
 import ssl
 import uuid
 import zlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
@@ -31,7 +33,13 @@ from tui_chat.errors import (
     ServerError,
     TuiChatError,
 )
-from tui_chat.network import Network, network_error, proxy_refusal, resolve_network
+from tui_chat.network import (
+    Network,
+    broken_after_tls,
+    network_error,
+    proxy_refusal,
+    resolve_network,
+)
 from tui_chat.protocol.http import KEY_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
@@ -41,7 +49,7 @@ from tui_chat.ticket.auth import AuthData
 from tui_chat.ticket.failures import detached
 from tui_chat.ticket.library_logs import discreet_logs
 
-__all__ = ["MAX_BODY", "USER_AGENT", "HttpApi"]
+__all__ = ["MAX_BODY", "USER_AGENT", "HttpApi", "RequestBody"]
 
 _Result = TypeVar("_Result")
 
@@ -49,6 +57,30 @@ MAX_BODY: Final = 64 * 1024
 """Bytes of an answer that are read; a ticket answer has a few hundred."""
 
 USER_AGENT: Final = f"tui-chat/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """What goes out with a request.
+
+    Attributes:
+        content: all of it, or pieces that are made as they are sent.
+        content_type: the ``Content-Type``; without one there is no body.
+        size: bytes of pieces all together.
+    """
+
+    content: bytes | AsyncIterable[bytes]
+    content_type: str
+    size: int = 0
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that describe it."""
+        if not self.content_type:
+            return {}
+        if isinstance(self.content, bytes):  # httpx knows its size
+            return {"content-type": self.content_type}
+        # With its size known beforehand it goes out in one piece, which every server takes.
+        return {"content-type": self.content_type, "content-length": str(self.size)}
 
 
 class HttpApi:
@@ -138,31 +170,38 @@ class HttpApi:
         method: str,
         path: str,
         auth: AuthData,
-        body: msgspec.Struct | dict[str, Any],
+        body: msgspec.Struct | dict[str, Any] | RequestBody | None,
         *,
+        query: Mapping[str, str] | None = None,
         request_id: str | None = None,
         further_secrets: tuple[Secret, ...] = (),
     ) -> Answer:
         """Send one request with the credentials; only within :meth:`_guarded`."""
+        if body is None:
+            body = RequestBody(b"", "")
+        elif not isinstance(body, RequestBody):
+            body = RequestBody(msgspec.json.encode(body), "application/json")
         headers = {
             self._token_header: self._token_prefix + auth.user_mp_auth_token.reveal(),
             self._key_header: auth.chat_server_key.reveal(),
             REQUEST_ID_HEADER: request_id or uuid.uuid4().hex,
-            "content-type": "application/json",
             "accept": "application/json",
             "accept-encoding": "identity",
             "user-agent": self._user_agent,
+            **body.headers(),
         }
         client = await self._open_client()
-        content = msgspec.json.encode(body)
+        url = self._server.http(path)
+        if query:
+            url += ("&" if "?" in url else "?") + urlencode(query, quote_via=quote, safe="")
         sent_wall = self._clock.wall()
         answers = _Answers()
         try:
             async with client.stream(
                 method,
-                self._server.http(path),
+                url,
                 headers=headers,
-                content=content,
+                content=body.content,
                 follow_redirects=False,
                 timeout=None,  # the caller's deadline covers it all
                 extensions={"trace": answers.trace},
@@ -172,9 +211,15 @@ class HttpApi:
             proxy = self._network.proxy
             if proxy is None:
                 raise
+            await answers.close()
             # httpcore words what a SOCKS proxy said, an HTTP proxy's status is in the trace.
             said = one_line(str(error), 80) if proxy.is_socks else ""
             raise proxy_refusal(proxy, answers.status, said) from None
+        except (httpx.ReadError, httpx.WriteError) as error:
+            failure = network_error(error, self._server)
+            if answers.tls and answers.status is None and not failure.reached:
+                raise broken_after_tls(self._server) from None
+            raise
         if response.status_code == 407 and self._network.proxy is not None:
             raise proxy_refusal(self._network.proxy, 407)
         return Answer(
@@ -233,18 +278,33 @@ class HttpApi:
 
 
 class _Answers:
-    """Sees the status of each answer on a connection, that of a proxy to CONNECT included.
+    """Sees what httpcore does on the way to an answer, which its exceptions have as text only.
 
-    httpx's own exception has it in its text only.
+    Attributes:
+        status: of the latest answer, a proxy's to CONNECT included; None before the first.
+        tls: whether TLS was agreed on.
     """
 
     def __init__(self) -> None:
         self.status: int | None = None
+        self.tls = False
+        self._stream: Any = None
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
         """Look at one of httpcore's trace events."""
-        if event == "http11.receive_response_headers.complete":
-            self.status = info["return_value"][1]
+        # What comes before the first dot says through what kind of proxy, if any.
+        match event.partition(".")[2]:
+            case "connect_tcp.complete":
+                self._stream = info["return_value"]
+            case "start_tls.complete":
+                self.tls, self.status = True, None
+            case "receive_response_headers.complete":
+                self.status = info["return_value"][1]
+
+    async def close(self) -> None:
+        """Close the connection to a proxy that said no; httpcore leaves it open for SOCKS."""
+        if self._stream is not None:
+            await self._stream.aclose()
 
 
 async def _read_body(response: httpx.Response) -> bytes:

@@ -12,17 +12,20 @@ from collections.abc import Callable
 
 from tui_chat.clock import Clock, ClockJump
 from tui_chat.errors import CredentialsRejected, TuiChatError
+from tui_chat.telemetry import Telemetry
 from tui_chat.ticket.auth import AuthData, Ticket, TicketManagerConfig, TicketSource
 from tui_chat.ticket.debug_info import TicketCounters, TicketDebugInfo
 from tui_chat.ticket.dispenser import TicketDispenser
 from tui_chat.ticket.events import (
     TicketClockJump,
+    TicketEvent,
     TicketRenewalFailed,
     TicketRenewed,
     TicketView,
 )
 from tui_chat.ticket.failures import detached
 from tui_chat.ticket.listeners import Listeners, call_safely
+from tui_chat.ticket.meter import TicketMeter
 from tui_chat.ticket.refresh import Refresh, RefreshTools
 from tui_chat.ticket.renewal import ProactiveRenewal
 from tui_chat.ticket.snapshot import describe, view_of
@@ -46,6 +49,7 @@ class TicketKeeper:
         config: TicketManagerConfig,
         clock: Clock,
         rng: random.Random,
+        telemetry: Telemetry,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -53,14 +57,16 @@ class TicketKeeper:
         self._credentials_refused = False
         self._on_renewed: Callable[[TicketView], object] | None = None
         self.listeners = Listeners()
+        self._meter = TicketMeter(telemetry, clock)
         self._tools = RefreshTools(
             source,
             config,
             clock,
             rng,
             counters=self._counters,
+            meter=self._meter,
             serials=itertools.count(1),
-            emit=self.listeners.emit,
+            emit=self._emit,
         )
         self.dispenser = TicketDispenser(
             self._tools, auth, config.reuse, arrived=self._arrived, failed=self._failed
@@ -76,6 +82,16 @@ class TicketKeeper:
             refresh=self._refresh,
             jumped=self._jumped,
         )
+        self._unwatch = self._meter.watch(self.dispenser.stock)
+
+    def end(self) -> None:
+        """Tell nobody anything from now on."""
+        self.listeners.clear()
+        self._unwatch()
+
+    def _emit(self, event: TicketEvent) -> None:
+        self._meter.ticket_event(event)
+        self.listeners.emit(event)
 
     def start_renewal(self, on_renewed: Callable[[TicketView], object] | None) -> None:
         """Start the proactive renewal; a callback that is given replaces the one before."""
@@ -135,7 +151,7 @@ class TicketKeeper:
             self.dispenser.wall_jumped()
         if self.dispenser.flight.refresh is not None:
             self.dispenser.flight.refresh.resumed()
-        self.listeners.emit(TicketClockJump(jump))
+        self._emit(TicketClockJump(jump))
 
     # -- what refreshes bring ---------------------------------------------------------------------
 
@@ -148,7 +164,7 @@ class TicketKeeper:
         self.renewal.reset()
         self.renewal.poke()
         view, on_renewed = view_of(ticket), self._on_renewed
-        self.listeners.emit(TicketRenewed(view, duration))
+        self._emit(TicketRenewed(view, duration))
         if refresh.proactive and on_renewed is not None:
             call_safely(on_renewed, view)
 
@@ -157,6 +173,6 @@ class TicketKeeper:
         self._counters.last_error = error
         self._credentials_refused = isinstance(error, CredentialsRejected)
         retry_at = self.renewal.failed(self._tools.gate.opens_at(self._clock.boot()))
-        self.listeners.emit(TicketRenewalFailed(error, retry_at, final=True))
+        self._emit(TicketRenewalFailed(error, retry_at, final=True))
         if self._config.on_error is not None:
             call_safely(self._config.on_error, detached(error))

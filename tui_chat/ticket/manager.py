@@ -21,6 +21,7 @@ from tui_chat.errors import ConfigurationError, TicketCleared
 from tui_chat.network import Network, resolve_network
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
+from tui_chat.telemetry import Telemetry
 from tui_chat.ticket.auth import AuthData, TicketManagerConfig, TicketSource
 from tui_chat.ticket.debug_info import TicketDebugInfo
 from tui_chat.ticket.events import TicketEvent, TicketView
@@ -55,6 +56,10 @@ class TicketManager:
             read token and ticket.
         network: the way to the server, in place of the two before; by default the environment
             says whether there is a proxy.
+        telemetry: where what happens is recorded; by default one of its own, to be looked at.
+
+    Attributes:
+        telemetry: the same.
 
     Raises:
         ConfigurationError: for a URL that cannot be used.
@@ -73,9 +78,11 @@ class TicketManager:
         ssl_context: ssl.SSLContext | None = None,
         allow_plaintext: bool = False,
         network: Network | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._config = config or TicketManagerConfig()
         self._clock = clock or SystemClock()
+        self.telemetry = telemetry or Telemetry(self._clock)
         self._boot = self._clock.boot  # looked up once: asked on every fast path
         self._auth = auth_data
         self._close_source: Callable[[], Any] | None = None
@@ -102,6 +109,7 @@ class TicketManager:
             self._config,
             self._clock,
             rng or random.Random(),  # noqa: S311 - jitter, no secret
+            self.telemetry,
         )
         self._dispenser = self._keeper.dispenser
         self._validations: set[asyncio.Task[TicketValidation]] = set()
@@ -311,7 +319,7 @@ class TicketManager:
         """
         self.stop_proactive_renewal()
         self._dispenser.close()
-        self._keeper.listeners.clear()
+        self._keeper.end()
         tasks: set[asyncio.Task[Any]] = {*self._dispenser.flight.tasks, *self._validations}
         for task in tasks:
             task.cancel()

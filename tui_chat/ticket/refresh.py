@@ -20,6 +20,7 @@ from tui_chat.ticket.auth import (
 from tui_chat.ticket.debug_info import TicketCounters
 from tui_chat.ticket.events import TicketEvent, TicketRenewalFailed, TicketRenewing
 from tui_chat.ticket.failures import normalised, retry_after_of
+from tui_chat.ticket.meter import TicketMeter
 from tui_chat.ticket.retry import RequestBudget, RetryGate, full_jitter
 
 __all__ = ["Refresh", "RefreshTools"]
@@ -40,6 +41,7 @@ class RefreshTools:
         gate: the server's ``Retry-After``.
         budget: the bound on requests.
         counters: counts what happens.
+        meter: records what happens.
         serials: numbers the tickets.
         emit: tells the listeners.
     """
@@ -52,6 +54,7 @@ class RefreshTools:
         rng: random.Random,
         *,
         counters: TicketCounters,
+        meter: TicketMeter,
         serials: Iterator[int],
         emit: Callable[[TicketEvent], None],
     ) -> None:
@@ -62,6 +65,7 @@ class RefreshTools:
         self.gate = RetryGate()
         self.budget = RequestBudget(clock.boot())
         self.counters = counters
+        self.meter = meter
         self.serials = serials
         self.emit = emit
 

@@ -68,7 +68,7 @@ def debug_sections(
         sections.append(("Connection", list(_connection(info.connection, now))))
         if info.ticket is not None:
             sections.append(("Ticket", list(_ticket(info.ticket, now, zone))))
-        counters = [(name, f"{value:,}") for name, value in sorted(info.counters.items())]
+        counters = [(_short(name), f"{value:,}") for name, value in sorted(info.counters.items())]
         sections.append(("Counters", counters or [("none", "nothing has happened yet")]))
         if info.capabilities:
             sections.append(("Server extensions", [("announced", ", ".join(info.capabilities))]))
@@ -138,6 +138,12 @@ def _ticket(ticket: TicketDebugInfo, now: float, zone: tzinfo | None) -> Iterato
     if ticket.retry_at is not None and ticket.retry_at > now:
         yield "no request for", rough(ticket.retry_at - now)
     yield "credentials epoch", str(ticket.epoch)
+
+
+def _short(counter: str) -> str:
+    """Return a counter's name without what is the same in all of them."""
+    name, brace, attributes = counter.partition("{")
+    return name.replace(".client.", " ").removesuffix(".count") + brace + attributes
 
 
 def _yes(value: bool) -> str:
