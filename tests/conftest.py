@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -165,6 +166,8 @@ def pytest_make_collect_report(
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if IN_CI and not (sys.flags.dev_mode and "error" in sys.warnoptions):
+        raise pytest.UsageError("in CI the tests run with python -X dev -W error -m pytest")
     folder = tempfile.mkdtemp(prefix="tui-chat-hypothesis-")
     hypothesis.configuration.set_hypothesis_home_dir(folder)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -18,11 +18,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from tui_chat.clock import Clock
 from tui_chat.secret import Secret
 from tui_chat.server.agent import Agent
-from tui_chat.server.chat_server import ChatServer
 from tui_chat.server.config import ServerConfig
-from tui_chat.server.listening import listening
-from tui_chat.server.offline_agent import OfflineAgent
 from tui_chat.server.users import User
+from tui_chat.testing import serving
+from tui_chat.testing.serving import Credentials, RunningServer
 
 __all__ = [
     "KEY",
@@ -42,29 +41,6 @@ TOKEN = "token-for-tests"
 KEY = "key-for-tests"
 
 
-class Credentials(NamedTuple):
-    """What a client needs to be let in."""
-
-    token: str
-    key: str
-
-
-class RunningServer(ChatServer):
-    """The server, and the credentials of its first user."""
-
-    @property
-    def auth(self) -> Credentials:
-        return Credentials(self.token, self.key)
-
-    @property
-    def token(self) -> str:
-        return self.user.token.reveal()
-
-    @property
-    def key(self) -> str:
-        return self.user.key.reveal()
-
-
 @asynccontextmanager
 async def running_server(
     config: ServerConfig | None = None,
@@ -80,8 +56,7 @@ async def running_server(
     config = config or ServerConfig()
     if not config.users:
         config = replace(config, users=(User(Secret(TOKEN), Secret(KEY)),))
-    server = RunningServer(config, agent=agent or OfflineAgent(delay=0), clock=clock)
-    async with listening(server):
+    async with serving.running_server(config, agent=agent, clock=clock) as server:
         yield server
 
 

@@ -99,7 +99,6 @@ SKEW_WORTH_SAYING: Final = 60.0
 """Seconds. Certificates and tickets live for minutes at least; less than one is not to blame."""
 
 _NO_EVIDENCE: Final = Evidence()
-_WAITING: Final = "It is tried again by itself."
 _NETWORK_TROUBLES: Final = {
     "DNS": Trouble.DNS,
     "REFUSED": Trouble.REFUSED,
@@ -126,7 +125,7 @@ def diagnose(error: TuiChatError, evidence: Evidence = _NO_EVIDENCE) -> Diagnosi
         if kind in _EXPLAINED:
             return _EXPLAINED[kind](error, evidence)
         if kind in _AS_SAID:
-            return _as_said(_AS_SAID[kind], error, _WAITING if error.retryable else "")
+            return _as_said(_AS_SAID[kind], error)
     return _as_said(Trouble.OTHER, error)
 
 
@@ -143,7 +142,7 @@ def _network(error: NetworkError, evidence: Evidence) -> Diagnosis:
     if code in _NETWORK_TROUBLES:
         return _as_said(_NETWORK_TROUBLES[code], error)
     trouble = Trouble.TLS if code.startswith("TLS") else Trouble.NETWORK
-    return _as_said(trouble, error, _WAITING)
+    return _as_said(trouble, error)
 
 
 def _dated_certificate(error: NetworkError, evidence: Evidence) -> Diagnosis:
@@ -201,7 +200,7 @@ def _rate_limited(error: RateLimited, evidence: Evidence) -> Diagnosis:
         f"The server limits how often one may ask, and wants to be left alone{when}."
         if when
         else f"{error.sentence}",
-        error.advice or _WAITING,
+        error.advice,
     )
 
 
@@ -212,9 +211,9 @@ def _server(error: ServerError, evidence: Evidence) -> Diagnosis:
         return Diagnosis(
             Trouble.RESTARTING,
             f"{error.sentence[:-1]}{asks}: it is restarting, in maintenance or overloaded.",
-            error.advice or _WAITING,
+            error.advice,
         )
-    return _as_said(Trouble.SERVER, error, _WAITING)
+    return _as_said(Trouble.SERVER, error)
 
 
 def _closed(error: ConnectionClosed, _: Evidence) -> Diagnosis:
@@ -231,12 +230,12 @@ def _closed(error: ConnectionClosed, _: Evidence) -> Diagnosis:
     if error.close_code in _CLOSES and error.initiator == "server":
         trouble, words = _CLOSES[error.close_code]
         said = f": {error.reason}" if error.reason else ""
-        return Diagnosis(trouble, f"{words} ({error.close_code}{said}).", _WAITING)
+        return Diagnosis(trouble, f"{words} ({error.close_code}{said}).")
     if error.initiator == "network":
         return Diagnosis(
-            Trouble.NETWORK, "The connection broke off without a word from the server.", _WAITING
+            Trouble.NETWORK, "The connection broke off without a word from the server."
         )
-    return _as_said(Trouble.ENDED, error, _WAITING)
+    return _as_said(Trouble.ENDED, error)
 
 
 def _too_big(error: ConnectionClosed) -> Diagnosis:

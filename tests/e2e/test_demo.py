@@ -114,6 +114,56 @@ def test_a_chat_from_the_first_screen_to_the_last(demo: Terminal) -> None:
     assert "Traceback" not in demo.everything()
 
 
+def test_a_stopped_reply_says_so(demo: Terminal) -> None:
+    demo.wait_for(lambda text: PROMPT in text and re.search(CONNECTED, text))
+    assert "Write help below" in demo.screen()
+    ask(demo, "slow")
+    demo.wait_for("● Assistant")
+    demo.wait_for("next message while this one is answered")
+    demo.press("Escape")
+    demo.wait_for("■ Stopped\\.")
+    demo.wait_for(PROMPT)
+
+
+def test_lines_pasted_as_single_keys_are_one_message(demo: Terminal) -> None:
+    """As from a terminal, or through a multiplexer, without bracketed paste."""
+    demo.wait_for(lambda text: PROMPT in text and re.search(CONNECTED, text))
+    demo.send_bytes(b"the first line of a paste\rits second line\rand the last\r")
+    demo.wait_for(r"│ the first line of a paste +│\n +│ its second line +│\n +│ and the last +│")
+    assert "▌ You" not in demo.screen()
+    demo.press("Enter")
+    demo.wait_for(r"▌ the first line of a paste\n +▌ its second line\n +▌ and the last")
+
+
+def test_a_demo_whose_server_was_killed_says_what_to_do(demo: Terminal) -> None:
+    demo.wait_for(CONNECTED)
+    os.kill(programs(demo)[1], signal.SIGKILL)
+    demo.wait_for("The demo's own server has ended")
+    demo.wait_for("tui-chat demo")
+    demo.press("C-q")
+    assert demo.exit_code() == 0
+
+
+def test_in_a_plain_locale_everything_is_plain(tmp_path: Path) -> None:
+    with Terminal(
+        [sys.executable, "-m", "tui_chat", "demo"],
+        environment={"PYTHONPATH": str(ROOT), "LC_ALL": "C"},
+        cwd=tmp_path,
+    ) as terminal:
+        terminal.wait_for(r"\* connected")
+        for word, answer in (("table", "1013 \\|"), ("code", "asyncio.run"), ("help", "expire")):
+            ask(terminal, word)
+            terminal.wait_for(answer)
+            terminal.wait_for(PROMPT)
+            assert terminal.screen().isascii(), terminal.screen()
+        for key, shown in (("F1", "Keys"), ("F12", "Debug info"), ("C-p", "Search for commands")):
+            terminal.press(key)
+            terminal.wait_for(shown)
+            assert terminal.screen().isascii(), terminal.screen()
+        terminal.press("C-q")
+        assert terminal.exit_code() == 0
+
+
 @pytest.mark.parametrize("newline", [SHIFT_ENTER, b"\n"])
 def test_keys_that_arrive_in_one_go_act_in_their_order(demo: Terminal, newline: bytes) -> None:
     """As over a slow link, or from a program that types."""
@@ -258,6 +308,8 @@ def test_wrong_credentials_are_named_on_the_screen(
         cwd=tmp_path,
     ) as terminal:
         terminal.wait_for("sign-in needed")
+        terminal.wait_for("set TUI_CHAT_TOKEN and")
+        assert "Ctrl+R tries" not in terminal.screen()
         terminal.press("C-q")
         assert terminal.exit_code() == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.client_support import until
 from tests.serving import KEY, TOKEN, RunningServer, running_server
 from tui_chat import (
     ClientCertificate,
@@ -18,6 +20,7 @@ from tui_chat import (
     TuiChatError,
     WebSocketChatClient,
 )
+from tui_chat.connection import socket as sockets
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.server.config import ServerConfig
 from tui_chat.testing.certificates import Certificates
@@ -237,3 +240,32 @@ async def test_one_context_serves_both(certificates: Certificates) -> None:
         client = await connect(front.url, ssl_context=context)
         await client.disconnect()
     assert Counting.used == 2
+
+
+# -- TLS and an end that does not come ------------------------------------------------------------
+
+
+async def test_a_half_open_link_over_tls_is_noticed_and_left(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aborting bites through TLS as well: no politeness waits for a peer that is gone."""
+    monkeypatch.setattr(sockets, "IDLE_BEFORE_PING", 0.2)
+    monkeypatch.setattr(sockets, "PONG_TIMEOUT", 0.2)
+    loop = asyncio.get_running_loop()
+    async with secure_server(certificates) as (server, front):
+        client = await connect(front.url, ssl_context=certificates.client_context())
+        events = client.events()
+        began = loop.time()
+        front.half_open()
+        async for event in events:
+            status = getattr(event, "status", None)
+            if status is not None and status.cause is not None:
+                assert status.cause.code == "HALF_OPEN"
+                break
+        assert loop.time() - began < 3
+        await until(lambda: client.get_connection_status().connected)
+        front.half_open()
+        began = loop.time()
+        await client.disconnect()
+        assert loop.time() - began < 2.5
+        assert server.url

@@ -228,6 +228,17 @@ async def test_a_hint_can_be_clicked() -> None:
         await wait_until(pilot, lambda: isinstance(stage.app.screen, HelpScreen))
 
 
+async def test_only_themes_that_were_tested_are_offered() -> None:
+    stage = make_stage(theme="tui-chat-light")
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        assert sorted(stage.app.available_themes) == ["tui-chat-dark", "tui-chat-light"]
+        assert stage.app.theme == "tui-chat-light"
+        stage.app.theme = "tui-chat-dark"
+        await pilot.pause()
+        assert stage.app.current_theme.name == "tui-chat-dark"
+
+
 async def test_the_palette_offers_our_commands() -> None:
     stage = make_stage()
     async with stage.app.run_test() as pilot:

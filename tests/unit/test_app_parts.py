@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +15,12 @@ from textual.events import Key
 from tests.app_support import BOOT, READY, view
 from tui_chat.app import messages
 from tui_chat.app.bindings import REGISTRY, Scope, bindings_for, display
+from tui_chat.app.causes import explain_outage
 from tui_chat.app.countdown import TicketCountdown, TicketPhase
 from tui_chat.app.glyphs import ASCII, UNICODE, glyphs_for
 from tui_chat.app.mailbox import MAX_CHANGES, MAX_NOTICES, Mailbox
 from tui_chat.app.paths import style_sheet, styles_folder
+from tui_chat.app.plain_output import write_plain
 from tui_chat.app.screens.help import help_sections
 from tui_chat.app.spans import clock_face, milliseconds, rough, seconds_left
 from tui_chat.app.widgets import prompt
@@ -25,7 +28,12 @@ from tui_chat.app.widgets.one_line import cut
 from tui_chat.app.widgets.status_bar import connection_face, host_of
 from tui_chat.connection.status import ConnectionState, ConnectionStatus
 from tui_chat.conversation.model import MessageFinished, MessageState, RunChanged, TextAppended
-from tui_chat.errors import ConfigurationError, CredentialsRejected, NetworkError
+from tui_chat.errors import (
+    ConfigurationError,
+    CredentialsRejected,
+    NetworkError,
+    TuiChatError,
+)
 
 # -- spans ----------------------------------------------------------------------------------------
 
@@ -295,7 +303,56 @@ def test_missing_styles_are_an_error_people_can_use(tmp_path: Path) -> None:
     [("utf-8", False), ("UTF8", False), ("iso8859-1", True), ("ascii", True), (None, True)],
 )
 def test_glyphs_follow_the_encoding(encoding: str | None, plain: bool) -> None:
-    assert glyphs_for(SimpleNamespace(encoding=encoding)).ascii is plain  # type: ignore[arg-type]
+    stream = SimpleNamespace(encoding=encoding)
+    assert glyphs_for(stream, {}).ascii is plain  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("locale", "plain"),
+    [
+        ("", False),
+        ("LANG=en_US.UTF-8", False),
+        ("LANG=C.UTF-8", False),
+        ("LANG=de_DE.utf8", False),
+        ("LANG=en_US", False),
+        ("LC_ALL=C", True),
+        ("LC_ALL=POSIX LANG=en_US.UTF-8", True),
+        ("LANG=C", True),
+        ("LANG=C LC_CTYPE=C.UTF-8", True),  # as Python leaves it behind, PEP 538
+        ("LANG=C LC_CTYPE=en_US.UTF-8", False),
+        ("LC_CTYPE=UTF-8", False),  # as macOS sets it
+        ("LC_CTYPE=C LANG=en_US.UTF-8", True),
+        ("LANG=en_US.ISO-8859-1", True),
+        ("LANG=de_DE.ISO-8859-15@euro", True),
+        ("LANG=C LC_ALL=C.UTF-8", False),
+    ],
+)
+def test_glyphs_follow_the_locale(locale: str, plain: bool) -> None:
+    """Python writes UTF-8 under ``C`` too, so the stream's encoding tells nothing there."""
+    environment = dict(pair.split("=") for pair in locale.split())
+    stream = SimpleNamespace(encoding="utf-8")
+    assert glyphs_for(stream, environment).ascii is plain  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "|+-+ caf? ??? and so on. x"),
+        ("ascii", "|+-+ caf? ??? and so on. x"),
+        ("iso8859-1", "|+-+ café ??? and so on. x"),
+    ],
+)
+def test_plain_output_keeps_the_columns(encoding: str, shown: str) -> None:
+    memory = io.BytesIO()
+    stream = io.TextIOWrapper(memory, encoding=encoding)
+    write_plain(stream)
+    text = "│╭─╮ café 漢☃ and so on… x"
+    stream.write(text)
+    stream.flush()
+    written = memory.getvalue().decode("iso8859-1" if encoding == "iso8859-1" else "ascii")
+    assert written == shown
+    assert cell_len(written) == cell_len(text)
+    stream.detach()
 
 
 def test_every_glyph_is_one_column_and_the_plain_ones_are_ascii() -> None:
@@ -335,6 +392,64 @@ def test_every_connection_state_has_words(status: ConnectionStatus, words: str) 
     assert face.words == words
     assert face.glyph
     assert face.style
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (ConnectionStatus(state=ConnectionState.TICKET, is_reconnecting=True), "connecting"),
+        (ConnectionStatus(state=ConnectionState.CONNECTING, reconnect_attempts=4), "connecting"),
+        (ConnectionStatus(state=ConnectionState.BACKOFF, retry_at=BOOT + 4), "connecting in 4 s"),
+    ],
+)
+def test_nobody_reconnects_who_never_was_connected(status: ConnectionStatus, words: str) -> None:
+    assert connection_face(status, BOOT, UNICODE, known=False).words == words
+
+
+NOBODY = NetworkError("Nobody answers.")
+REFUSED = CredentialsRejected("The token is not accepted.", advice="Sign in again.")
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "demo", "words"),
+    [
+        (ConnectionState.READY, NOBODY, False, ""),
+        (ConnectionState.CONNECTING, None, False, ""),
+        (ConnectionState.BACKOFF, NOBODY, False, "Nobody answers. Ctrl+R tries now."),
+        (ConnectionState.CONNECTING, NOBODY, False, "Nobody answers."),
+        (ConnectionState.PAUSED, NOBODY, False, "Nobody answers. Ctrl+R twice tries anyway."),
+        (ConnectionState.FAILED, NOBODY, False, "Nobody answers. Ctrl+R tries again."),
+        (
+            ConnectionState.FAILED,
+            REFUSED,
+            False,
+            (
+                "The token is not accepted. Quit with Ctrl+Q, set TUI_CHAT_TOKEN and "
+                "TUI_CHAT_SERVER_KEY to valid ones, and start again."
+            ),
+        ),
+        (
+            ConnectionState.BACKOFF,
+            NOBODY,
+            True,
+            (
+                "The demo's own server has ended, and nothing starts it again. Quit with Ctrl+Q, "
+                "then start 'tui-chat demo' anew."
+            ),
+        ),
+        (
+            ConnectionState.BACKOFF,
+            NetworkError("It broke.", reached=True),
+            True,
+            "It broke. Ctrl+R tries now.",
+        ),
+    ],
+)
+def test_an_outage_is_explained_with_what_helps(
+    state: ConnectionState, cause: TuiChatError | None, demo: bool, words: str
+) -> None:
+    status = ConnectionStatus(state=state, cause=cause)
+    assert explain_outage(status, demo=demo) == words
 
 
 def test_host_of_shows_no_credentials_and_no_control_characters() -> None:

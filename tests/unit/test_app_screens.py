@@ -166,6 +166,38 @@ async def test_the_status_goes_with_the_connection() -> None:
         assert "The token is not accepted." not in screen_text(stage)
 
 
+async def test_the_first_attempts_are_no_reconnecting() -> None:
+    stage = make_stage()
+    lost = ConnectionStatus(
+        state=ConnectionState.BACKOFF,
+        is_reconnecting=True,
+        retry_at=BOOT + 4,
+        cause=NetworkError("Nobody answers."),
+    )
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        stage.client.status(lost)
+        await wait_until(pilot, lambda: "connecting in 4 s" in screen_text(stage))
+        assert "reconnecting" not in screen_text(stage)
+        stage.client.status(READY)
+        await wait_until(pilot, lambda: "connected" in screen_text(stage))
+        stage.client.status(lost)
+        await wait_until(pilot, lambda: "reconnecting in 4 s" in screen_text(stage))
+
+
+async def test_the_demo_says_what_to_type_and_what_its_end_means() -> None:
+    stage = make_stage(settings=demo_settings())
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        await wait_until(pilot, lambda: "Write help below" in screen_text(stage))
+        stage.client.status(READY)
+        gone = NetworkError("Nobody answers.", code="REFUSED")
+        stage.client.status(ConnectionStatus(state=ConnectionState.BACKOFF, cause=gone))
+        await wait_until(pilot, lambda: "The demo's own server has ended" in screen_text(stage))
+        assert "tui-chat demo" in stage.chat.banner.text
+        assert "Ctrl+R tries" not in stage.chat.banner.text
+
+
 async def test_the_ticket_bar_lives_from_the_messages_and_the_clock() -> None:
     stage = make_stage()
     async with stage.app.run_test(size=(100, 24)) as pilot:
@@ -383,6 +415,15 @@ async def test_a_client_that_hangs_does_not_keep_the_application() -> None:
         begun = time.monotonic()
     assert time.monotonic() - begun < 3.5
     assert not stage.client.disconnected
+
+
+async def test_whoever_started_it_hears_of_the_end_before_anything_can_hang() -> None:
+    told: list[bool] = []
+    stage: Stage = make_stage(leaving=lambda: told.append(stage.app.is_running))
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        stage.app.exit()
+        assert told == [True], "not when the terminal has been given back"
 
 
 async def test_an_error_in_the_application_prints_nothing_with_locals(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -16,6 +15,8 @@ from tui_chat import __main__, __version__
 from tui_chat.app.settings import ChatSettings
 from tui_chat.cli import demo, main
 from tui_chat.cli.exits import Exit
+from tui_chat.cli.numbers import Number
+from tui_chat.cli.resources import Resources
 from tui_chat.errors import NetworkError
 from tui_chat.secret import Secret
 
@@ -167,7 +168,7 @@ def test_the_demo_starts_its_server_and_ends_it_whatever_happens(
 ) -> None:
     events: list[str] = []
 
-    def start(resources: ExitStack, *, port: int, ticket_ttl: float) -> ChatSettings:
+    def start(resources: Resources, *, port: int, ticket_ttl: float) -> ChatSettings:
         events.append(f"start {port} {ticket_ttl}")
         resources.callback(lambda: events.append("close"))
         return ChatSettings("http://127.0.0.1:1", Secret("t"), Secret("k"))
@@ -231,6 +232,35 @@ def test_mistakes_are_one_line_and_exit_code_2(
     assert line.startswith("tui-chat: ")
     assert says in line
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "0", "1e9", "86401", "ten", ""])
+def test_a_number_that_is_none_or_too_far_off_is_named(
+    value: str, calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["demo", f"--ticket-ttl={value}"]) == Exit.USAGE
+    assert spoken(capsys) == (
+        "tui-chat: --ticket-ttl takes a number of seconds from 1 to 86,400, and "
+        f"{value or 'nothing'} is not one. Try 'tui-chat demo --help'."
+    )
+    assert calls == []
+
+
+def test_numbers_without_an_upper_limit() -> None:
+    assert Number(least=0).convert("1e12", None, None) == 1e12
+    with pytest.raises(click.UsageError, match="takes a number of at least 0, and inf is not one"):
+        Number(least=0).convert("inf", None, None)
+
+
+def test_what_must_not_stay_behind_is_ended_even_while_closing_hangs() -> None:
+    ended: list[str] = []
+    resources = Resources()
+    resources.last_resort(lambda: ended.append("first"))
+    resources.last_resort(lambda: 1 / 0)
+    resources.last_resort(lambda: ended.append("last"))
+    resources.callback(resources.force)  # closing it: nothing is on the stack any more
+    resources.close()
+    assert ended == ["last", "first"]
 
 
 def test_without_a_terminal_it_says_so() -> None:

@@ -57,8 +57,24 @@ class Terminal:
             if select.select([self.master], [], [], 0.1)[0]:
                 self.seen += os.read(self.master, 65_536)
 
+    def read_some(self) -> bool:
+        """Read what is there, if there is anything."""
+        if not select.select([self.master], [], [], 0)[0]:
+            return False
+        self.seen += os.read(self.master, 65_536)
+        return True
+
     def type(self, text: bytes) -> None:
         os.write(self.master, text)
+
+    def type_all(self, text: bytes) -> None:
+        """Type more than the terminal takes at once, reading what comes meanwhile."""
+        while text:
+            readable, writable, _ = select.select([self.master], [self.master], [], 10)
+            if readable:
+                self.seen += os.read(self.master, 65_536)
+            if writable:
+                text = text[os.write(self.master, text[:4096]) :]
 
     def ended(self, within: float) -> int:
         """Read what comes until the program has ended; return its exit code."""
@@ -159,6 +175,87 @@ def _stuck(pid: int) -> bool:
     with suppress(OSError):
         return "n_tty_write" in Path(f"/proc/{pid}/wchan").read_text("utf-8")
     return False
+
+
+PASTE = b"a line of some text, as it is pasted\r" * 2_700  # 100 kB
+
+
+def test_a_paste_that_comes_as_single_keys_is_taken_at_once_and_sends_nothing() -> None:
+    """As from a terminal without bracketed paste; one event a key took minutes."""
+    with terminal(*NOWHERE, **SECRETS) as running:
+        running.read_until(b"Ctrl+P", b"Ctrl+R tries now")
+        begun = time.monotonic()
+        running.type_all(PASTE)
+        running.read_until(b"[pasted text 1: 99,900 characters]")
+        running.type(b"\x11")
+        assert running.ended(10) == 0
+        assert time.monotonic() - begun < 4.0, "well over a second on two busy cores is bad luck"
+        assert b"nothing was sent" not in running.seen
+
+
+def test_what_is_typed_before_the_terminal_is_ours_is_kept() -> None:
+    with terminal(*NOWHERE, **SECRETS) as running:
+        running.type(b"typed early\r")
+        running.read_until(b"?1049h", b"Ctrl+R tries now", b"Still starting")
+        assert b"typed early" in running.seen.partition(b"?1049h")[2].replace(b"\x1b[1C", b" ")
+        running.type(b"\x11")
+        assert running.ended(10) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP])
+def test_it_can_be_stopped_and_goes_on_and_quits_at_the_first_key(number: signal.Signals) -> None:
+    with terminal(*NOWHERE, **SECRETS) as running:
+        running.read_until(b"Ctrl+P", b"Ctrl+R tries now")
+        for _ in range(2):
+            running.process.send_signal(number)
+            # It gives the terminal back before it stops, so somebody has to read that.
+            _wait(lambda: not running.read_some() and _state(running.process.pid) == "T")
+            termios.tcsetattr(running.slave, termios.TCSANOW, running.settings)  # as a shell does
+            running.seen = b""
+            running.process.send_signal(signal.SIGCONT)
+            running.read_until(b"?1049h", b"rite a message", b"Ctrl+P")
+        assert not termios.tcgetattr(running.slave)[3] & termios.ICANON, "keys come one by one"
+        running.type(b"\x11")
+        begun = time.monotonic()
+        assert running.ended(10) == 0
+        assert time.monotonic() - begun < 2.0
+        assert termios.tcgetattr(running.slave) == running.settings
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_server_that_stands_still_does_not_outlive_the_demo() -> None:
+    with terminal("demo") as running:
+        running.read_until(b"127.0.0.1:", b"connected")
+        children = descendants(running.process.pid)[1:]
+        for child in children:
+            os.kill(child, signal.SIGSTOP)
+        running.type(b"\x11")
+        begun = time.monotonic()
+        assert running.ended(10) == 0
+        assert time.monotonic() - begun < 2.5
+        _wait(lambda: not any(alive(child) for child in children))
+
+
+def test_without_utf_8_all_of_the_screen_is_plain() -> None:
+    with terminal(LC_ALL="C") as running:
+        running.read_until(b"Start the demo")
+        running.type(b"\x1bOP")  # F1
+        running.read_until(b"Everywhere")
+        running.type(b"\x1bOP\x10")  # Ctrl+P
+        running.read_until(b"Search for commands")
+        running.type(b"\x1b\x11")
+        assert running.ended(10) == 0
+        assert running.seen.isascii()
 
 
 def test_the_demo_leaves_no_server_behind() -> None:

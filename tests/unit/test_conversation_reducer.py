@@ -17,6 +17,7 @@ from tui_chat.conversation.model import (
     MessageKind,
     MessageState,
     RunChanged,
+    StopRequested,
     TextAppended,
 )
 from tui_chat.conversation.reducer import interrupt, reduce, tool_answered, user_sent
@@ -182,6 +183,47 @@ def test_an_error_that_ends_nothing(feed: Feed) -> None:
         ("error", "a passing trouble", "complete"),
     ]
     assert feed.conversation.running
+
+
+def test_a_reply_that_was_stopped_is_marked(feed: Feed) -> None:
+    """On the wire the end looks the same as any other: only the asking tells."""
+    feed.user("hi")
+    feed.provider("text-delta", textDelta="half an ans")
+    feed.apply([StopRequested()])
+    feed("chat_finished", uuid="u")
+    assert feed.shown == [("user", "hi", "complete"), ("assistant", "half an ans", "stopped")]
+    assert not feed.conversation.running
+    # and the next run is a run like any other
+    feed.user("again")
+    feed.provider("text-delta", textDelta="all of it")
+    feed("chat_finished", uuid="u")
+    assert feed.shown[2:] == [("user", "again", "complete"), ("assistant", "all of it", "complete")]
+
+
+def test_a_tool_of_the_server_is_stopped_with_the_reply(feed: Feed) -> None:
+    feed.user("hi")
+    feed.provider("tool-call", toolName="search", toolCallId="1", args={})
+    feed.apply([StopRequested()])
+    feed("chat_finished", uuid="u")
+    assert [message.state.value for message in feed.conversation] == ["complete", "stopped"]
+
+
+def test_a_stop_between_two_blocks_leaves_a_note(feed: Feed) -> None:
+    feed.user("hi")
+    feed.apply([StopRequested()])
+    feed("chat_finished", uuid="u")
+    assert feed.shown == [
+        ("user", "hi", "complete"),
+        ("system", "Stopped before there was more of a reply.", "complete"),
+    ]
+
+
+def test_a_stop_without_a_run_marks_nothing_later(feed: Feed) -> None:
+    feed.apply([StopRequested()])
+    feed.user("hi")
+    feed.provider("text-delta", textDelta="yes")
+    feed("chat_finished", uuid="u")
+    assert feed.shown == [("user", "hi", "complete"), ("assistant", "yes", "complete")]
 
 
 def test_a_user_message_is_confirmed_by_the_first_sign_of_work(feed: Feed) -> None:

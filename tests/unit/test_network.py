@@ -175,6 +175,7 @@ FAILURES: list[tuple[Exception, str, bool]] = [
     (OSError(errno.EHOSTUNREACH, "x"), "UNREACHABLE", False),
     (OSError("Multiple exceptions: a, b"), "UNREACHABLE", False),
     (ConnectionResetError(errno.ECONNRESET, "x"), "BROKEN", False),
+    (ConnectionResetError(), "TLS_FAILED", True),
     (EOFError(), "BROKEN", False),
     (certificate_error(9), "TLS_NOT_YET_VALID", True),
     (certificate_error(10), "TLS_EXPIRED", True),

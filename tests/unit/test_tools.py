@@ -177,6 +177,16 @@ async def test_a_tool_that_raises_is_answered_with_an_error_that_leaks_nothing()
     ]
 
 
+async def test_a_timeout_of_the_tools_own_is_not_called_ours() -> None:
+    def impatient() -> None:
+        raise TimeoutError
+
+    line = Line(ClientTool(impatient))
+    line.calls.request(ToolCallRequest("1", "impatient"))
+    await line.settled()
+    assert b"The tool failed: TimeoutError." in line.answers[0]
+
+
 async def test_an_answer_that_is_ready_while_disconnected_leaves_on_the_next_session() -> None:
     line = Line(ClientTool(greet))
     line.up = False

@@ -54,6 +54,8 @@ def test_the_assistant_is_named_once_a_turn() -> None:
         (MessageKind.USER, MessageState.FAILED, "✗ Failed"),
         (MessageKind.REASONING, MessageState.INTERRUPTED, "interrupted"),
         (MessageKind.REASONING, MessageState.FAILED, "failed"),
+        (MessageKind.ASSISTANT, MessageState.STOPPED, "■ Stopped."),
+        (MessageKind.REASONING, MessageState.STOPPED, "stopped"),
     ],
 )
 def test_what_went_wrong_is_said_in_words(
@@ -99,6 +101,7 @@ def test_a_tool_call_says_where_it_ran_and_how_it_went() -> None:
     ]
     assert tool(MessageState.STREAMING) == ["  ◌ get_time · client tool · running · 4 s"]
     assert "interrupted" in tool(MessageState.INTERRUPTED)[0]
+    assert "■ get_time · client tool · stopped" in tool(MessageState.STOPPED)[0]
 
 
 def test_a_tools_data_takes_one_row_whatever_it_holds() -> None:

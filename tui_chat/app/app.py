@@ -50,7 +50,7 @@ class ChatApp(ClientSide, inherit_bindings=False):
         theme: ``tui-chat-dark`` or ``tui-chat-light``.
         versions: the line of versions in the debug info; by default the real ones.
         zone: time zone of the debug info; None is the local one.
-        leaving: called when the application has given the terminal back and is about to end.
+        leaving: called when the application begins to leave, whatever made it do so.
     """
 
     TITLE = "tui-chat"
@@ -80,6 +80,9 @@ class ChatApp(ClientSide, inherit_bindings=False):
         )
         for known in THEMES:
             self.register_theme(known)
+        # Only these are offered: with another one the contrasts are anybody's guess.
+        for name in self.available_themes.keys() - {known.name for known in THEMES}:
+            self.unregister_theme(name)
         # Before anything runs; setting it the usual way would read all styles once more.
         self.set_reactive(App.theme, theme)
         self.stylesheet.set_variables(self.get_css_variables())

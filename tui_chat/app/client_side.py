@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.console import RenderableType
+
 from tui_chat.app.client_port import ClientFactory
 from tui_chat.app.safe_app import SafeApp
 from tui_chat.app.settings import ChatSettings
@@ -31,7 +33,7 @@ class ClientSide(SafeApp):
     Args:
         css_path: the style sheets.
         client_factory: makes the client, in the client's thread.
-        leaving: called when the application has given the terminal back and is about to end.
+        leaving: called when the application begins to leave, whatever made it do so.
     """
 
     def __init__(
@@ -75,6 +77,17 @@ class ClientSide(SafeApp):
             exclusive=True,
             exit_on_error=False,
         )
+
+    def exit(
+        self,
+        result: None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
+        """Leave; told first, because everything after this needs a loop and a terminal."""
+        if self._leaving is not None:
+            self._leaving()
+        super().exit(result, return_code, message)
 
     async def on_unmount(self) -> None:
         """Disconnect. The terminal is the user's again already; this only takes a moment."""

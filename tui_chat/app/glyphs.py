@@ -5,10 +5,14 @@ A glyph never stands alone: a word says the same, for people who cannot see shap
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TextIO
 
-__all__ = ["ASCII", "UNICODE", "Glyphs", "glyphs_for"]
+__all__ = ["ASCII", "UNICODE", "Glyphs", "glyphs_for", "locale_takes_unicode"]
+
+_COERCED: Final = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+"""What Python may put into ``LC_CTYPE`` (PEP 538)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,35 @@ ASCII: Final = Glyphs(
 )
 
 
-def glyphs_for(stream: TextIO | None) -> Glyphs:
-    """Return the glyphs that ``stream`` can carry."""
-    encoding = (getattr(stream, "encoding", None) or "").lower().replace("_", "-")
-    return UNICODE if encoding in {"utf-8", "utf8", "utf-8-sig"} else ASCII
+def glyphs_for(stream: TextIO | None, environment: Mapping[str, str]) -> Glyphs:
+    """Return the glyphs that a terminal can show. Decided once, when the application starts.
+
+    Args:
+        stream: what the application writes to.
+        environment: the process's environment, for the locale.
+    """
+    if not _is_utf8(getattr(stream, "encoding", None) or ""):
+        return ASCII
+    return UNICODE if locale_takes_unicode(environment) else ASCII
+
+
+def locale_takes_unicode(environment: Mapping[str, str]) -> bool:
+    """Say whether the locale leaves room for more than ASCII.
+
+    The stream cannot tell: under ``C`` and ``POSIX`` Python writes UTF-8 all the same (PEP 538,
+    PEP 540), and sets ``LC_CTYPE`` for its children. So the variables are read as POSIX has it:
+    the first of ``LC_ALL``, ``LC_CTYPE`` and ``LANG`` that is not empty counts. Where none is set
+    nobody has said anything, and most terminals that are left take UTF-8.
+    """
+    character_type = environment.get("LC_CTYPE", "")
+    if character_type in _COERCED and environment.get("LANG", ""):
+        character_type = ""  # Python's own doing, or it says nothing that LANG does not say
+    chosen = environment.get("LC_ALL", "") or character_type or environment.get("LANG", "")
+    if chosen in {"C", "POSIX"}:
+        return False
+    _, dot, codeset = chosen.partition("@")[0].partition(".")
+    return not dot or _is_utf8(codeset)
+
+
+def _is_utf8(encoding: str) -> bool:
+    return encoding.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 
 from rich.console import RenderableType
 from textual.app import App
+from textual.driver import Driver
 
 from tui_chat.text import clean, is_clean
 
@@ -17,9 +20,18 @@ class SafeApp(App[None], inherit_bindings=False):
 
     _own_loop: asyncio.AbstractEventLoop | None = None
 
+    def get_driver_class(self) -> type[Driver]:
+        """Return what reads the terminal: ours where it is a POSIX one and nobody chose another."""
+        if sys.platform == "win32" or "TEXTUAL_DRIVER" in os.environ:
+            return super().get_driver_class()
+        from tui_chat.app.terminal_driver import TerminalDriver  # noqa: PLC0415 - POSIX only
+
+        return TerminalDriver
+
     def on_mount(self) -> None:
-        """Remember the loop that has to be told to end."""
+        """Remember the loop that has to be told to end, and paint all of it after a stop."""
         self._own_loop = asyncio.get_running_loop()
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
 
     def copy_to_clipboard(self, text: str) -> None:
         """Hand text to the terminal's clipboard, without what cannot be seen in it.

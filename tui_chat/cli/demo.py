@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from importlib import import_module
 
 import click
 
 from tui_chat.app.settings import ChatSettings
 from tui_chat.cli.credentials import take_credentials
+from tui_chat.cli.numbers import Number
+from tui_chat.cli.resources import Resources
 from tui_chat.cli.terminal import require_terminal, run_chat
 from tui_chat.cli.theme import theme_option
 
@@ -19,7 +20,7 @@ DEFAULT_TTL = 120.0
 
 
 def start_demo_server(
-    resources: ExitStack, *, port: int = 0, ticket_ttl: float = DEFAULT_TTL
+    resources: Resources, *, port: int = 0, ticket_ttl: float = DEFAULT_TTL
 ) -> ChatSettings:
     """Start the server as a child process and return how to reach it.
 
@@ -35,6 +36,7 @@ def start_demo_server(
 
     server = DemoServer(port=port, ticket_ttl=ticket_ttl)
     resources.callback(server.close)
+    resources.last_resort(server.kill)
     server.start()
     return ChatSettings(server.url, server.token, server.key, demo=True)
 
@@ -49,7 +51,7 @@ def start_demo_server(
 )
 @click.option(
     "--ticket-ttl",
-    type=click.FloatRange(min=1.0, max=86_400.0),
+    type=Number("seconds", least=1, most=86_400),
     default=DEFAULT_TTL,
     show_default=True,
     metavar="SECONDS",
@@ -64,7 +66,7 @@ def demo(port: int, ticket_ttl: float, theme: str) -> int:
     """
     take_credentials()  # not needed here, and no business of the child's
     require_terminal()
-    resources = ExitStack()
+    resources = Resources()
     with resources:
 
         def start() -> ChatSettings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from tui_chat import __version__
 from tui_chat.app.settings import ChatSettings
 from tui_chat.cli.credentials import ask_for_missing, take_credentials
 from tui_chat.cli.exits import Exit, explain_bug, say
+from tui_chat.cli.resources import Resources
 from tui_chat.cli.terminal import forbid_core_dumps, require_terminal, run_chat
 from tui_chat.cli.theme import theme_option
 from tui_chat.errors import ConfigurationError, TuiChatError
@@ -119,7 +119,7 @@ def cli(
             server_url, token, key, user_id, entity_id, entity_type, allow_plaintext=allow_plaintext
         )
     require_terminal()
-    resources = ExitStack()
+    resources = Resources()
 
     def start_demo() -> ChatSettings:
         from tui_chat.cli.demo import start_demo_server  # noqa: PLC0415 - seldom needed

@@ -8,11 +8,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tui_chat.cli.exits import Exit, debugging, explain_bug
 from tui_chat.cli.guard import ExitGuard, TerminalWatch
+from tui_chat.cli.resources import Resources
 from tui_chat.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ __all__ = ["forbid_core_dumps", "require_terminal", "run_chat"]
 WHEN_GONE: Final = 1.4
 """Seconds to end politely after the terminal has gone or a signal asked for it."""
 
-WHEN_DONE: Final = 5.0
-"""Seconds to end politely after the user has left; the terminal is theirs again already."""
+WHEN_DONE: Final = 1.5
+"""Seconds to end politely after the user has asked to quit; two are what people wait."""
 
 
 def require_terminal() -> None:
@@ -65,7 +66,7 @@ def run_chat(
     *,
     theme: str,
     start_demo: Callable[[], ChatSettings],
-    resources: ExitStack,
+    resources: Resources,
 ) -> int:
     """Run the application until the user leaves, and return the exit code.
 
@@ -80,12 +81,12 @@ def run_chat(
     gc.set_threshold(5_000, 10, 1_000)
     from tui_chat.app.app import ChatApp  # noqa: PLC0415 - Textual, only when a screen is wanted
     from tui_chat.app.glyphs import glyphs_for  # noqa: PLC0415 - goes with it
+    from tui_chat.app.plain_output import write_plain  # noqa: PLC0415 - seldom needed
 
-    glyphs = glyphs_for(sys.__stderr__)  # where Textual writes
+    glyphs = glyphs_for(sys.__stderr__, os.environ)  # where Textual writes
     if glyphs.ascii:
-        with suppress(AttributeError, OSError):
-            sys.__stderr__.reconfigure(errors="replace")  # type: ignore[union-attr]
-    guard = ExitGuard(resources.close)
+        write_plain(sys.__stderr__)
+    guard = ExitGuard(resources.force)
     code: list[int] = []
     app = ChatApp(
         settings,

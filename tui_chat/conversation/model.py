@@ -24,6 +24,7 @@ __all__ = [
     "MessageState",
     "Persisted",
     "RunChanged",
+    "StopRequested",
     "TextAppended",
     "ThreadChanged",
     "ToolCall",
@@ -52,13 +53,15 @@ class MessageState(StrEnum):
 
     For a message of the user: ``STREAMING`` until the first sign that the server works on it, then
     ``COMPLETE``; ``INTERRUPTED`` when the connection was lost before that, so that nobody knows
-    whether it arrived; ``FAILED`` when it certainly did not.
+    whether it arrived; ``FAILED`` when it certainly did not. For a reply: ``STOPPED`` when its run
+    ended after the user had asked for that; nobody can say how much was still to come.
     """
 
     STREAMING = "streaming"
     COMPLETE = "complete"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
+    STOPPED = "stopped"
 
 
 @dataclass(slots=True)
@@ -178,6 +181,10 @@ class RunChanged(Struct, frozen=True):
     running: bool
 
 
+class StopRequested(Struct, frozen=True):
+    """The user asked for the end of the run; the server does not say why a run has ended."""
+
+
 class Persisted(Struct, frozen=True):
     """Everything up to this message is stored on the server."""
 
@@ -191,6 +198,7 @@ Change = (
     | ToolUpdated
     | ThreadChanged
     | RunChanged
+    | StopRequested
     | Persisted
 )
 
@@ -204,11 +212,13 @@ class Conversation:
     Attributes:
         thread_id: the server's name for the thread (``providerResId``); None before it said so.
         running: whether a run is going on.
+        stopping: whether the user has asked for its end.
     """
 
     def __init__(self, thread_id: str | None = None) -> None:
         self.thread_id = thread_id
         self.running = False
+        self.stopping = False
         self._messages: dict[int, Message] = {}
         self._streaming: dict[int, Message] = {}
         self._calls: dict[str, int] = {}
@@ -289,6 +299,9 @@ class Conversation:
                 self.thread_id = provider_res_id
             case RunChanged(running):
                 self.running = running
+                self.stopping = False
+            case StopRequested():
+                self.stopping = self.running
             case Persisted(up_to):
                 self._persist(up_to)
 

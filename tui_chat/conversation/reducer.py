@@ -57,7 +57,7 @@ def reduce(conversation: Conversation, frame: ServerFrame, now: float) -> list[C
         return _chat_event(conversation, frame, now)
     match frame:
         case ChatFinished():
-            return _end_run(conversation, MessageState.COMPLETE, now)
+            return _finish_run(conversation, now)
         case ChatError():
             ended = _end_run(conversation, MessageState.INTERRUPTED, now)
             return [*ended, _error(conversation.next_id, frame, now)]
@@ -247,6 +247,19 @@ def _end_text(conversation: Conversation, now: float) -> Iterable[Change]:
     """A reasoning or tool event ends the text before it."""
     if (open_text := conversation.open_text) is not None:
         yield MessageFinished(open_text, MessageState.COMPLETE, now)
+
+
+def _finish_run(conversation: Conversation, now: float) -> list[Change]:
+    """End the run in good order; if the user stopped it, something says so."""
+    if not conversation.stopping:
+        return _end_run(conversation, MessageState.COMPLETE, now)
+    changes = _end_run(conversation, MessageState.STOPPED, now)
+    if not any(isinstance(c, MessageFinished) and c.state is MessageState.STOPPED for c in changes):
+        # Between two blocks, or before the first one: there is no text that could be marked.
+        text = "Stopped before there was more of a reply."
+        note = Message(conversation.next_id, MessageKind.SYSTEM, now, [text], finished=now)
+        changes.insert(0, MessageAdded(note))
+    return changes
 
 
 def _end_run(conversation: Conversation, state: MessageState, now: float) -> list[Change]:

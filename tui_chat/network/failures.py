@@ -91,6 +91,8 @@ def network_error(
     cause = _system_error(error)
     if isinstance(cause, ssl.SSLError):
         return _tls(cause, where)
+    if server.secure and cause is None and _reset_by_asyncio(error):
+        return _tls(ssl.SSLEOFError(), where)
     if proxy is not None:
         return _proxy_unreached(cause, proxy)
     if cause is None and type(error) is OSError:
@@ -222,6 +224,11 @@ def _system_error(error: BaseException) -> BaseException | None:
         if found is None and isinstance(seen, OSError) and seen.errno is not None:
             found = seen
     return found
+
+
+def _reset_by_asyncio(error: BaseException) -> bool:
+    """Say whether asyncio, not the system, says "reset": it does so for an end within TLS."""
+    return any(isinstance(seen, ConnectionResetError) for seen in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -104,6 +104,7 @@ class DemoServer:
         self._ticket_ttl = ticket_ttl
         self._single_use = single_use
         self._process: subprocess.Popen[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
         self._url = ""
         self._last_words: deque[bytes] = deque(maxlen=8)
         self._readers: list[threading.Thread] = []
@@ -138,7 +139,7 @@ class DemoServer:
         if self._process is not None:
             raise DemoServerFailed("The demo's server has been started already.")
         try:
-            process = self._process = _spawn()
+            process = self._process = self._child = _spawn()
         except OSError as error:
             reason = one_line(error.strerror or type(error).__name__, 80)
             raise DemoServerFailed(f"The demo's server cannot be started: {reason}.") from error
@@ -169,6 +170,12 @@ class DemoServer:
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+    def kill(self) -> None:
+        """End the child at once, even while another thread is in :meth:`close`. Does not wait."""
+        if self._child is not None:
+            with contextlib.suppress(OSError):
+                self._child.kill()  # does nothing once it was waited for
 
     def __enter__(self) -> DemoServer:
         self.start()

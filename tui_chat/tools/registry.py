@@ -109,10 +109,13 @@ class ClientTool:
             Exception: whatever else the tool raises.
         """
         values = self._convert({} if arguments is None else arguments)
+        deadline = asyncio.timeout(TOOL_TIMEOUT)
         try:
-            async with asyncio.timeout(TOOL_TIMEOUT):
+            async with deadline:
                 result = await self._run(values)
         except TimeoutError as error:
+            if not deadline.expired():  # the tool's own
+                raise
             raise ToolError(f"The tool did not finish within {TOOL_TIMEOUT:g} seconds.") from error
         try:
             plain = msgspec.to_builtins(result)

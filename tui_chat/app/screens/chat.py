@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from tui_chat.app.bindings import Scope, bindings_for
+from tui_chat.app.causes import explain_outage
 from tui_chat.app.glyphs import Glyphs
 from tui_chat.app.paths import style_sheet
 from tui_chat.app.settings import ChatSettings
@@ -22,7 +23,6 @@ from tui_chat.app.widgets.status_bar import StatusBar, host_of
 from tui_chat.app.widgets.ticket_bar import TicketBar
 from tui_chat.clock import Clock
 from tui_chat.connection.status import ConnectionState, ConnectionStatus
-from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.app import messages
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatScreen"]
 
 EMPTY = "Nothing said yet. Write below and press Enter."
+EMPTY_DEMO = "Nothing said yet. Write help below and press Enter to see what there is."
 HINT = "Write a message"
 HINT_RUNNING = "Write the next message while this one is answered"
 
@@ -51,6 +52,7 @@ class ChatScreen(Screen[None]):
         self._waiting_for: int | None = None
         self._answering = False
         self.worker: ClientWorker | None = None
+        self._demo = settings.demo
         where = host_of(settings.server_url)
         if settings.demo:
             where = f"demo {glyphs.dot} {where}"
@@ -84,7 +86,9 @@ class ChatScreen(Screen[None]):
         stylesheet.read(style_sheet("transcript"))
         stylesheet.reparse()
         transcript = self.transcript = Transcript(
-            placeholder=EMPTY, ascii_only=self._glyphs.ascii, now=self._clock.wall
+            placeholder=EMPTY_DEMO if self._demo else EMPTY,
+            ascii_only=self._glyphs.ascii,
+            now=self._clock.wall,
         )
         with self.app.batch_update():
             await self.mount(transcript, before=self._stand_in)
@@ -96,18 +100,7 @@ class ChatScreen(Screen[None]):
     def show_status(self, status: ConnectionStatus) -> None:
         """Show the connection's state, and in words why it is not ready."""
         self.status_bar.status = status
-        cause = status.cause
-        if status.state is ConnectionState.READY or cause is None:
-            self.banner.show("")
-            return
-        hint = ""
-        if status.state is ConnectionState.BACKOFF:
-            hint = " Ctrl+R tries now."
-        elif status.state is ConnectionState.PAUSED:
-            hint = " Ctrl+R twice tries anyway."
-        elif status.state is ConnectionState.FAILED:
-            hint = " Ctrl+R tries again."
-        self.banner.show(one_line(str(cause), 300) + hint)
+        self.banner.show(explain_outage(status, demo=self._demo))
         self.banner.set_class(status.state is ConnectionState.FAILED, "-failed")
 
     def show_stopped(self, sentence: str) -> None:
@@ -203,13 +196,19 @@ class ChatScreen(Screen[None]):
         text = f"{glyphs.down}{new} {glyphs.dot} Ctrl+End"
         self.prompt.border_title = Content.styled(text, "$text-primary")
 
-    def on_key(self, event: events.Key) -> None:
-        """What is typed anywhere on this screen goes to the prompt."""
-        if self.focused is not self.prompt and event.is_printable and event.character:
+    async def on_key(self, event: events.Key) -> None:
+        """What is typed anywhere on this screen goes to the prompt.
+
+        So does what was typed before there was one to focus: that comes to the screen alone. The
+        prompt lets none of these keys through, so what arrives here it has not seen.
+        """
+        if event.is_printable and event.character:
             event.stop()
             event.prevent_default()
             self.prompt.focus()
             self.prompt.insert(event.character)
+        elif self.focused is self.prompt:
+            await self.prompt.on_key(event)
 
     def on_paste(self, event: events.Paste) -> None:
         """So does what is pasted."""

@@ -95,7 +95,7 @@ def _connection(status: ConnectionStatus, now: float) -> Iterator[Row]:
     if status.retry_at is not None:
         yield "next try in", rough(status.retry_at - now)
     if status.cause is not None:
-        yield "cause", f"{status.cause.code}: {status.cause}"
+        yield "cause", f"{status.cause.code}: {status.diagnosis or status.cause}"
     if status.last_close_code is not None:
         yield "last close code", str(status.last_close_code)
     if status.round_trip is not None:

@@ -90,6 +90,8 @@ def _thought(entry: Entry, seconds: float | None, marks: Marks) -> Line:
             text += f" {marks.dot} interrupted"
         elif entry.state is MessageState.FAILED:
             text += f" {marks.dot} failed"
+        elif entry.state is MessageState.STOPPED:
+            text += f" {marks.dot} stopped"
     prefix = (*_INDENT, (f"{marks.thought} ", "muted"))
     return Line(text, first=prefix, rest=(*_INDENT, *_INDENT), base="muted")
 
@@ -101,6 +103,8 @@ def foot_lines(entry: Entry, marks: Marks) -> list[Line]:
     match entry.state:
         case MessageState.INTERRUPTED:
             mark, text, style = marks.stopped, "Interrupted: this is not all of it.", "warning"
+        case MessageState.STOPPED:
+            mark, text, style = marks.stopped, "Stopped.", "muted"
         case MessageState.FAILED:
             mark, text, style = marks.failed, "Failed.", "error-mark"
         case _:

@@ -87,6 +87,7 @@ _STATES: Final = {
     MessageState.COMPLETE: ("done", "success"),
     MessageState.INTERRUPTED: ("interrupted", "warning"),
     MessageState.FAILED: ("failed", "error-mark"),
+    MessageState.STOPPED: ("stopped", "muted"),
 }
 
 
@@ -101,6 +102,7 @@ def tool_lines(
         "running": marks.running,
         "done": marks.done,
         "interrupted": marks.stopped,
+        "stopped": marks.stopped,
         "failed": marks.failed,
     }[word]
     name = one_line(tool.name, 60) or "tool"

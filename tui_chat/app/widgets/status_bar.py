@@ -36,10 +36,19 @@ class ConnectionFace:
         self.style = style
 
 
-def connection_face(status: ConnectionStatus, now: float, glyphs: Glyphs) -> ConnectionFace:
-    """Return what to show for ``status`` at ``now`` on the boot clock."""
+def connection_face(
+    status: ConnectionStatus, now: float, glyphs: Glyphs, *, known: bool = True
+) -> ConnectionFace:
+    """Return what to show.
+
+    Args:
+        status: where the connection stands.
+        now: on the boot clock.
+        glyphs: the symbols in use.
+        known: whether there was a connection before; the first one cannot be a "re"connection.
+    """
     wait = None if status.retry_at is None else status.retry_at - now
-    again = status.is_reconnecting or status.reconnect_attempts > 1
+    again = known and (status.is_reconnecting or status.reconnect_attempts > 1)
     match status.state:
         case ConnectionState.READY:
             trip = status.round_trip
@@ -48,7 +57,9 @@ def connection_face(status: ConnectionStatus, now: float, glyphs: Glyphs) -> Con
                 words += f" {glyphs.dot} {milliseconds(trip)}"
             return ConnectionFace(glyphs.on, words, _GOOD)
         case ConnectionState.BACKOFF:
-            words = "reconnecting" + ("" if wait is None or wait <= 0 else f" in {rough(wait)}")
+            words = "reconnecting" if known else "connecting"
+            if wait is not None and wait > 0:
+                words += f" in {rough(wait)}"
             return ConnectionFace(glyphs.waiting, words, _BUSY)
         case ConnectionState.PAUSED:
             words = "paused" if wait is None or wait <= 0 else f"paused for {rough(wait)}"
@@ -84,6 +95,11 @@ class StatusBar(Widget):
         self._clock = clock
         self._server = server
         self._glyphs = glyphs
+        self._known = False
+
+    def watch_status(self, status: ConnectionStatus) -> None:
+        """Remember that there was a connection."""
+        self._known = self._known or status.connected
 
     def on_mount(self) -> None:
         """Start counting down."""
@@ -96,7 +112,7 @@ class StatusBar(Widget):
     def render(self) -> Content:
         """Draw the line; the state is what stays when there is little room."""
         width = self.content_size.width
-        face = connection_face(self.status, self._clock.boot(), self._glyphs)
+        face = connection_face(self.status, self._clock.boot(), self._glyphs, known=self._known)
         state = cut(f"{face.glyph} {face.words}", max(width - 10, 0), self._glyphs.ellipsis)
         name = "tui-chat"
         if width < len(name) + 2 + cell_len(state):

@@ -1,0 +1,83 @@
+"""Textual's driver for POSIX terminals, with our own reader and a safe way back from a stop."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import termios
+import time
+from codecs import getincrementaldecoder
+from typing import Final
+
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+
+from tui_chat.app.terminal_input import GAP, TerminalInput
+
+__all__ = ["TerminalDriver"]
+
+CHUNK: Final = 65_536
+"""Bytes asked for at once; terminals hand over 4 KiB."""
+IDLE: Final = 0.1
+"""Seconds between two looks at the clock while nothing is typed: Esc is a key after these."""
+
+
+class TerminalDriver(LinuxDriver):
+    """Reads text as text (:mod:`tui_chat.app.terminal_input`), and survives being stopped.
+
+    Textual starts its terminal mode at every SIGCONT. After a SIGSTOP, which nobody can see coming,
+    it was still on: there were two threads then that read the keys, of which the one that lost a
+    race for a key waited for the next one, and could not be ended before that.
+    """
+
+    def run_input_thread(self) -> None:
+        """Read the terminal until :attr:`exit_event` is set. Runs in a thread."""
+        # Not strict: a byte that is no UTF-8 would end the application.
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        reader = TerminalInput(XTermParser())
+        # Not the default selector: kqueue does not know terminals.
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            early = bool(selector.select(0)) and self._translated_returns()
+            while not self.exit_event.is_set():
+                if selector.select(GAP if reader.waiting else IDLE):
+                    data = os.read(self.fileno, CHUNK)
+                    if not data:  # nobody is at the other end
+                        self.exit_event.wait(IDLE)
+                    text = decode(data)
+                    if early:
+                        text, early = text.replace("\n", "\r"), False
+                    for event in reader.feed(text, time.monotonic()):
+                        self.process_message(event)
+                for event in reader.tick(time.monotonic()):
+                    self.process_message(event)
+
+    def _translated_returns(self) -> bool:
+        """Say whether Enter was a line feed for what was typed before the terminal was ours."""
+        before = self.attrs_before
+        return before is not None and bool(before[0] & termios.ICRNL)
+
+    def _sigcont_application(self, *_: object) -> None:
+        if self._must_signal_resume:  # it was left in order, for SIGTSTP
+            super()._sigcont_application()
+        elif self._auto_restart:
+            # Not in the signal handler, which may have interrupted anything.
+            self._loop.call_soon_threadsafe(self._take_terminal_again)
+
+    def _take_terminal_again(self) -> None:
+        """Start the terminal mode anew: a shell may have used the terminal in between."""
+        if self._key_thread is None or not self._app.is_running:
+            return
+        if not self._in_foreground():  # `bg`: there is nothing to do without a terminal
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return
+        self.suspend_application_mode()
+        self._must_signal_resume = True
+        self.resume_application_mode()
+
+    def _in_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self.fileno) == os.getpgrp()
+        except OSError:  # not the controlling terminal: no shell takes it away either
+            return True
