@@ -89,6 +89,7 @@ class WebSocketChatClient:
         }
         self._running: Parts | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._departures = 0
         self._last_status = ConnectionStatus()
         self._events = EventStream()
         self._dialogue = Dialogue(
@@ -115,8 +116,11 @@ class WebSocketChatClient:
             ConfigurationError: if an option cannot be used, or the client is started already.
             TuiChatError: why the first session could not be made. Nothing goes on behind it.
         """
+        departures = self._departures
         if self._ending is not None:
             await asyncio.shield(self._ending)
+        if departures != self._departures:
+            raise ClientClosed("The client was disconnected before it was started.")
         running = self._begin(options, keep_trying=False)
         try:
             await running.connection.wait_ready()
@@ -167,6 +171,7 @@ class WebSocketChatClient:
         Nothing connects and nothing is fetched afterwards until :meth:`on_init` or :meth:`start`
         is called again. Takes at most about a second.
         """
+        self._departures += 1
         if self._running is not None and self._ending is None:
             # A task of its own: whoever waits may be cancelled, and several may wait.
             self._ending = asyncio.create_task(self._end(self._running), name="tui-chat end")
@@ -221,9 +226,8 @@ class WebSocketChatClient:
 
     def reconnect_now(self, cause: ReconnectCause = "user") -> bool:
         """Like :meth:`reconnect` without waiting; see :meth:`WebSocketManager.reconnect_now`."""
-        if self._running is None or self._ending is not None:
-            return False
-        return self._running.connection.reconnect_now(cause)
+        stopped = self._running is None or self._ending is not None
+        return not stopped and self._started().connection.reconnect_now(cause)
 
     # -- looking --------------------------------------------------------------------------------
 

@@ -114,6 +114,10 @@ async def test_the_date_is_made_afresh_for_each_answer() -> None:
         ("GET", "/api/v1/messages/query"),
         ("GET", "/api/v1/threads"),
         ("PATCH", "/api/v1/threads/x"),
+        ("DELETE", TICKETS),
+        ("GET", "/api/v1/agent-configuration"),
+        ("PUT", "/api/v1/agent-configuration"),
+        ("POST", "/api/v1/upload"),
     ],
 )
 async def test_every_call_wants_credentials(
@@ -308,6 +312,7 @@ async def test_threads_are_listed_and_changed_by_their_owner_only() -> None:
         assert found.json()["providerResId"] == first
         assert (await ann.patch(path, json={"title": None})).json()["data"]["title"] == ""
         assert (await ann.patch(path, json={"title": 5})).status_code == 400
+        assert (await ann.patch(path, json={"metadata": {"a": "x" * 17_000}})).status_code == 413
         assert (await ann.patch(path, json={"entityType": "MOON"})).status_code == 400
 
         for refused in (
@@ -362,6 +367,9 @@ async def test_bodies_are_bounded_in_size_and_time() -> None:
         assert (await http.post(TICKETS, content=b"{" + b" " * 998 + b"}")).status_code == 200
         response = await http.post(TICKETS, content=b" " * 1001)
         assert (response.status_code, response.json()["code"]) == (413, "TOO_LARGE")
+        # One that is still sending hears of it, too.
+        response = await http.post(TICKETS, content=b" " * 20_000_000)
+        assert (response.status_code, response.json()["code"]) == (413, "TOO_LARGE")
 
         async with asyncio.timeout(5):
             port = int(server.url.rpartition(":")[2])
@@ -380,7 +388,7 @@ async def test_what_does_not_exist_is_answered_in_json() -> None:
         for method, path, status in (
             ("GET", "/", 404),
             ("GET", "/api/v1/tickets", 405),
-            ("DELETE", "/api/v1/tickets", 405),
+            ("PUT", "/api/v1/tickets", 405),
             ("GET", "/ws", 404),
         ):
             response = await http.request(method, path)

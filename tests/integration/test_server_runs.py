@@ -386,7 +386,8 @@ async def test_a_drop_on_request_comes_after_the_answer() -> None:
     async with running_server() as server, Peer.ready(server) as peer:
         frames = await peer.ask("drop")
         assert frames[-2]["type"] == "chat_finished"
-        assert await peer.closed() == 1012
+        # A network that went away says nothing.
+        assert await peer.closed() == 1006
 
 
 async def test_expired_on_request_means_a_new_ticket_is_needed() -> None:
@@ -394,7 +395,9 @@ async def test_expired_on_request_means_a_new_ticket_is_needed() -> None:
         ticket = await get_ticket(server)
         async with Peer.ready(server, ticket=ticket) as peer:
             assert (await peer.ask("expire"))[-2]["type"] == "chat_finished"
-            assert await peer.closed() == 1012
+            refusal = await peer.receive()
+            assert (refusal["type"], refusal["code"]) == ("authentication_error", "TICKET_EXPIRED")
+            assert await peer.closed() == 4401
         async with http_client(server) as http:
             response = await http.post("/api/v1/tickets/validate", json={"ticket": ticket})
             assert response.json()["code"] == "TICKET_EXPIRED"
@@ -416,6 +419,45 @@ async def test_dropping_at_once_with_a_code() -> None:
         await peer.send("chat_message", content="hello", media=[])
         assert await peer.closed() == 1011
         assert peer.socket.close_reason == "so there"
+
+
+async def test_what_waits_to_be_answered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs_module, "MAX_WAITING_CHARS", 1000)
+    go_on = asyncio.Event()
+    agent = Scripted(Text("x"), go_on)
+    async with running_server(agent=agent) as server, Peer.ready(server) as peer:
+        await peer.send("chat_message", content="a" * 600, media=[])
+        thread = (await peer.receive_until("chat_event"))[0]["data"]["providerResId"]
+        await peer.send("chat_message", content="b" * 600, media=[])
+        error = await peer.receive()
+        assert (error["type"], error["data"]["errorCode"]) == ("error", "TOO_MANY_RUNS")
+        await peer.send("stop_run", conversationUuid=thread)
+        await peer.receive_until("messages_persisted")
+        # Once that is answered there is room again.
+        await peer.send("chat_message", content="b" * 600, media=[])
+        assert (await peer.receive())["type"] == "thread_created"
+
+
+async def test_a_repeat_that_is_repeated_is_acknowledged_once() -> None:
+    agent = Scripted(Text("x"), asyncio.Event())
+    async with running_server(agent=agent) as server, Peer.ready(server) as peer:
+        await peer.send("chat_message", content="hello", media=[], clientMessageId="m")
+        thread = (await peer.receive_until("chat_event"))[0]["data"]["providerResId"]
+        for _ in range(20):
+            await peer.send(
+                "chat_message",
+                content="hello",
+                media=[],
+                clientMessageId="m",
+                providerResId=thread,
+            )
+        await peer.send("stop_run", conversationUuid=thread)
+        await peer.send("heartbeat_ping", timestamp="t", pingTime=1)
+        frames = [frame["type"] for frame in await peer.receive_until("messages_persisted")]
+        frames += [(await peer.receive())["type"] for _ in range(2)]
+        assert frames.count("chat_finished") == 2  # the run's, and the acknowledgement
+        await peer.send("heartbeat_ping", timestamp="t", pingTime=1)
+        assert (await peer.receive())["type"] == "heartbeat_ack"
 
 
 # -- client tools ---------------------------------------------------------------------------------

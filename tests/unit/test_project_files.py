@@ -163,6 +163,8 @@ def test_every_option_and_subcommand_that_the_readme_names_exists() -> None:
         name: run_python("-m", "tui_chat", *name.split(), "--help").stdout
         for name in ("", "demo", "serve")
     }
+    for module in ("tui_chat.testing.faultproxy", "tests.benchmarks"):
+        helps[module] = run_python("-m", module, "--help").stdout
     for option in options:
         assert any(re.search(rf"{option}\b", help_text) for help_text in helps.values()), option
     for line in blocks("sh"):

@@ -102,6 +102,7 @@ def run_suite(folder: Path, ci: str, select: str = "") -> dict[str, str]:
     (folder / "test_guards.py").write_text(SUITE, encoding="utf-8")
     (folder / "pytest.ini").write_text(CONFIGURATION, encoding="utf-8")
     arguments = (
+        *("-X", "dev", "-W", "error"),
         "-m",
         "pytest",
         "-p",

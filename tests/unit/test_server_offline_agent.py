@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from tui_chat.app.bindings import Scope, commands_in, display
 from tui_chat.server import offline_texts as texts
 from tui_chat.server.agent import (
     AgentEvent,
@@ -23,6 +25,7 @@ from tui_chat.server.agent import (
     ServerToolResult,
     Text,
     Turn,
+    Unavailable,
 )
 from tui_chat.server.offline_agent import OfflineAgent
 from tui_chat.text import is_clean
@@ -117,10 +120,16 @@ async def test_an_error_ends_the_answer() -> None:
 
 
 async def test_connections_and_tickets_are_ended_on_request() -> None:
-    assert (await answer("drop"))[-1] == DropConnection(1012, "dropped on request")
+    assert (await answer("drop"))[-1] == DropConnection(1006)
     events = await answer("expire")
     assert isinstance(events[-2], ExpireTickets)
     assert isinstance(events[-1], DropConnection)
+    assert (events[-1].code, events[-1].error_code) == (4401, "TICKET_EXPIRED")
+    for word, code in (("restart", 1012), ("busy", 1013)):
+        events = await answer(word)
+        assert isinstance(events[-2], Unavailable)
+        assert isinstance(events[-1], DropConnection)
+        assert events[-1].code == code
     events = await answer("cut")
     (cut,) = [event for event in events if isinstance(event, DropConnection)]
     assert cut.at_once
@@ -199,3 +208,15 @@ async def test_answers_come_in_small_pieces() -> None:
     deltas = [event.delta for event in events if isinstance(event, Text)]
     assert len(deltas) > 300
     assert max(map(len, deltas)) < 80
+
+
+def test_the_answer_about_keys_knows_every_key_of_the_program() -> None:
+    # The server must not import the application; that both say the same is seen to here.
+    shown = set(re.findall(r"`([^`]+)`", texts.KEYS.split("If a function key")[0]))
+    keys = {
+        display(key)
+        for scope in (Scope.PROMPT, Scope.CHAT, Scope.APP)
+        for command in commands_in(scope)
+        for key in command.keys
+    }
+    assert shown == keys

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from tui_chat.clock import SystemClock
 from tui_chat.protocol.codec import encode
-from tui_chat.server import threads as threads_module
 from tui_chat.server.agent import (
     AgentEvent,
     DropConnection,
@@ -22,7 +22,14 @@ from tui_chat.server.agent import (
     Text,
 )
 from tui_chat.server.narration import Narration, TextShape
-from tui_chat.server.threads import StoredMessage, ThreadChange, ThreadStore
+from tui_chat.server.threads import (
+    TITLE_LENGTH,
+    StoredMessage,
+    ThreadChange,
+    ThreadLimits,
+    ThreadStore,
+    ToolData,
+)
 
 NOW = "2026-01-15T11:30:00.000Z"
 
@@ -70,7 +77,7 @@ def test_the_first_question_is_the_title(store: ThreadStore) -> None:
     store.append(thread, [message(1, content="  What\nis   this? " + "x" * 100), message(2)])
     assert thread.title is not None
     assert thread.title.startswith("What is this? xxx")
-    assert len(thread.title) == threads_module.TITLE_LENGTH
+    assert len(thread.title) == TITLE_LENGTH
 
 
 def test_a_change_sets_clears_and_leaves_alone(store: ThreadStore) -> None:
@@ -102,30 +109,54 @@ def test_pages_go_backwards_from_the_end(store: ThreadStore) -> None:
     assert ids("no such message", 3) == []
 
 
-def test_threads_and_messages_are_bounded(
-    store: ThreadStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(threads_module, "MAX_THREADS", 3)
+def test_threads_and_messages_are_bounded() -> None:
+    store = ThreadStore(SystemClock(), ThreadLimits(threads=3, messages=20))
     threads = [store.open("ann") for _ in range(3)]
     store.append(threads[0], [message(1)])
     store.open("ann")
     assert store.find("ann", threads[1].provider_res_id) is None
     assert store.find("ann", threads[0].provider_res_id) is threads[0]
-    store.append(threads[0], [message(number) for number in range(threads_module.MAX_MESSAGES + 5)])
-    assert len(threads[0].messages) == threads_module.MAX_MESSAGES
-    assert threads[0].messages[-1].id == str(threads_module.MAX_MESSAGES + 4)
+    store.append(threads[0], [message(number) for number in range(25)])
+    assert len(threads[0].messages) == 20
+    assert threads[0].messages[-1].id == "24"
 
 
-def test_the_text_of_a_thread_is_bounded(
-    store: ThreadStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(threads_module, "MAX_CHARS", 100)
+def test_what_a_thread_holds_is_bounded() -> None:
+    store = ThreadStore(SystemClock(), ThreadLimits(chars=100))
     thread = store.open("ann")
     store.append(thread, [message(number, content="x" * 40) for number in range(5)])
     assert [found.id for found in thread.messages] == ["3", "4"]
     store.append(thread, [message(5, content="x" * 1000)])
     assert [found.id for found in thread.messages] == ["5"]
     assert thread.chars == 1000
+    # What hangs on a message counts as well.
+    heavy = StoredMessage(
+        "6", "tooling", "", NOW, media=["u" * 30], tool_data=ToolData("t", "c", result="r" * 60)
+    )
+    store.append(thread, [message(6, content="x"), heavy, message(7, content="x" * 10)])
+    assert [found.id for found in thread.messages] == ["7"]
+    assert thread.chars == sum(thread.weights) == 10
+
+
+def test_all_a_user_keeps_is_bounded() -> None:
+    store = ThreadStore(SystemClock(), ThreadLimits(chars_per_user=100))
+    first, second = store.open("ann"), store.open("ann")
+    theirs = store.open("bob")
+    store.append(theirs, [message(1, content="x" * 90)])
+    store.append(first, [message(1, content="x" * 60)])
+    assert store.find("ann", second.provider_res_id) is second
+    store.append(second, [message(2, content="x" * 60)])
+    assert store.find("ann", first.provider_res_id) is None
+    assert store.find("ann", second.provider_res_id) is second
+    assert store.find("bob", theirs.provider_res_id) is theirs
+
+
+def test_a_result_that_is_not_json_does_not_spoil_the_history(store: ThreadStore) -> None:
+    thread = store.open("ann")
+    tool = ToolData("t", "c", result=object())
+    store.append(thread, [StoredMessage("1", "tooling", "", NOW, tool_data=tool)])
+    msgspec.json.encode(thread.page(before=None, limit=None))
+    assert thread.messages[0].tool_data is UNSET
 
 
 # -- narration ------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from tui_chat.server.users import (
     CredentialsRefused,
     User,
     UserDirectory,
-    load_users,
     readable_by_others,
     take_from_environment,
 )
+from tui_chat.server.users_file import load_users
 
 ANN = User(Secret("ann-token"), Secret("app-1"), "ann", "Ann")
 BOB = User(Secret("bob-token"), Secret("app-2"), "bob")
@@ -153,6 +153,69 @@ def test_a_file_that_makes_no_sense_is_explained_without_its_secrets(
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        (
+            "a.toml",
+            '[[users]]\ntoken = "canary-5f3a\n',
+            r"a\.toml is not valid TOML: look at line 2\.",
+        ),
+        ("a.toml", "users = [", r"not valid TOML: look at the end\."),
+        ("a.json", '{"users": [\n {"token": canary-5f3a}\n]}', r"not valid JSON: look at line 2, "),
+        ("a.toml", b"#\n\xff", r"is not UTF-8 text \(line 2\)\. Save it as UTF-8\."),
+        ("a.toml", 'token = "x"', r"has no list of users\. It needs a list named users"),
+        ("a.json", "[]", r"has no list of users"),
+        ("a.json", '{"users": []}', r"names no user"),
+        ("a.json", '{"users": [], "x": 1}', r"names no user"),
+        (
+            "a.toml",
+            TOML + '[[users]]\ntoken = "canary-5f3a"',
+            r"User 3 \(line 12\) of the users file .*a\.toml has no key\.",
+        ),
+        ("a.json", '{"users": [5]}', r"User 1 of the users file .*a\.json is no entry"),
+        (
+            "a.json",
+            '{"users": [{"token": 5, "key": "canary-5f3a", "user_id": "a"}]}',
+            r"User 1 of .* has a token that is not text in quotes\.",
+        ),
+        (
+            "a.json",
+            '{"users": [{"token": "t", "key": "k", "user_id": "a", "blocked": "canary-5f3a"}]}',
+            r"has a blocked that is not true or false\.",
+        ),
+        (
+            "a.json",
+            '{"users": [{"token": "t", "key": "k", "user_id": "a", "admin": 1}]}',
+            r"has admin, which means nothing here\. It may have token, key, user_id, name, bl",
+        ),
+        (
+            "a.json",
+            '{"version": 1, "users": [{"token": "t", "key": "k", "user_id": "a"}]}',
+            r"has version beside the list of users",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_sentences_with_the_place(
+    tmp_path: Path, name: str, content: str | bytes, sentence: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
+        load_users(path)
+    said = str(caught.value)
+    assert str(path) in said
+    for jargon in ("canary", "$", "Expecting", "Unescaped", "codec", "Object", "`"):
+        assert jargon not in said
+    assert said.endswith(".")
+
+
+def test_a_user_may_be_blocked(tmp_path: Path) -> None:
+    path = tmp_path / "users.toml"
+    path.write_text(TOML + "blocked = true\n", "utf-8")
+    assert [user.blocked for user in load_users(path)] == [False, True]
+
+
 def test_a_missing_file_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"nowhere\.toml cannot be read"):
         load_users(tmp_path / "nowhere.toml")
@@ -180,7 +243,10 @@ def test_a_file_that_others_can_read_is_noticed(tmp_path: Path) -> None:
         {"heartbeat_interval": float("inf")},
         {"ticket_burst": 0},
         {"reject_mode": "politely"},
-        {"announce": ("ticket_revoke",)},
+        {"announce": ("time_travel",)},
+        {"max_sessions_per_user": 0},
+        {"message_rate": -1},
+        {"upload_timeout": 0},
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-import termios
 import time
 from codecs import getincrementaldecoder
 from typing import Final
@@ -55,6 +54,8 @@ class TerminalDriver(LinuxDriver):
 
     def _translated_returns(self) -> bool:
         """Say whether Enter was a line feed for what was typed before the terminal was ours."""
+        import termios  # noqa: PLC0415 - POSIX only, as everything that is done here
+
         before = self.attrs_before
         return before is not None and bool(before[0] & termios.ICRNL)
 

@@ -16,10 +16,10 @@ from tui_chat.server.users import (
     KEY_VARIABLE,
     TOKEN_VARIABLE,
     User,
-    load_users,
     readable_by_others,
     take_from_environment,
 )
+from tui_chat.server.users_file import load_users
 
 __all__ = ["serve"]
 
@@ -51,6 +51,30 @@ DEFAULT_PORT: Final = 8765
     show_default=True,
     metavar="N",
     help="Ticket requests a minute and user; 0 switches the limit off.",
+)
+@click.option(
+    "--message-rate",
+    type=click.FloatRange(min=0),
+    default=1200.0,
+    show_default=True,
+    metavar="N",
+    help="Frames a minute and connection; 0 switches the limit off.",
+)
+@click.option(
+    "--max-sessions",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Connections of one user at the same time.",
+)
+@click.option(
+    "--max-upload",
+    type=click.FloatRange(min=0, min_open=True, max=1024),
+    default=15.0,
+    show_default=True,
+    metavar="MB",
+    help="Size of one uploaded file.",
 )
 @click.option(
     "--reject-mode",
@@ -94,6 +118,9 @@ def serve(
     ticket_ttl: float,
     single_use: bool,
     rate: float,
+    message_rate: float,
+    max_sessions: int,
+    max_upload: float,
     reject_mode: str,
     heartbeat: float,
     users: Path | None,
@@ -117,6 +144,9 @@ def serve(
         ticket_ttl=ticket_ttl,
         single_use=single_use,
         ticket_rate=rate,
+        message_rate=message_rate,
+        max_sessions_per_user=max_sessions,
+        max_upload_bytes=max(1, round(max_upload * 1024 * 1024)),
         reject_mode=cast("RejectMode", reject_mode),
         heartbeat_interval=heartbeat,
         allowed_hosts=allow_host,

@@ -12,8 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from dataclasses import replace
 from typing import Final
+
+import websockets
 
 from tui_chat.clock import ClockJump, ClockWatch
 from tui_chat.connection.admission import Admission, Obstacle, Turn
@@ -34,6 +37,7 @@ from tui_chat.errors import (
 )
 from tui_chat.protocol.client_frames import ClientFrame
 from tui_chat.telemetry import table
+from tui_chat.ticket.failures import detached
 
 __all__ = ["ReconnectCause", "WebSocketManager"]
 
@@ -42,6 +46,8 @@ _LOGGER: Final = logging.getLogger(__name__)
 FOCUS_INTERVAL: Final = 10.0
 """Seconds between two reconnects that merely gaining the focus may cause."""
 
+LONGEST_NAP: Final = 1.0
+"""Seconds between two looks at the boot clock while waiting."""
 _WAKES: Final = frozenset({"backoff"})
 _INSISTS: Final = frozenset({"backoff", "pause"})
 
@@ -265,6 +271,8 @@ class WebSocketManager:
             error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, TuiChatError):
             raise error  # a defect of this program, not a state of the network
+        if error is not None:
+            error = _without_traces(error)
         if attempt.ready_since is not None:
             self._session_ended(attempt, error)
         return attempt, error
@@ -333,11 +341,18 @@ class WebSocketManager:
         return self._admission.ticket_refused(serial, newest)
 
     async def _wake_within(self, seconds: float | None) -> None:
-        """Wait; a wish to connect now ends it, and holds until the next attempt has begun."""
+        """Wait; a wish to connect now ends it, and holds until the next attempt has begun.
+
+        By the boot clock: the loop's timers stand still while the machine sleeps.
+        """
         self._wake.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
+        end = math.inf if seconds is None else self._clock.boot() + seconds
+        while not self._wake.is_set() and (left := end - self._clock.boot()) > 0:
+            # A millisecond at least: a rounding error must not turn this into a busy loop.
+            nap = None if seconds is None else min(max(left, 0.001), LONGEST_NAP)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(nap):
+                    await self._wake.wait()
 
     def _clocks_jumped(self, jump: ClockJump) -> None:
         self._telemetry.event(
@@ -346,6 +361,18 @@ class WebSocketManager:
         if self._attempt is not None and self._attempt.socket is not None:
             self._attempt.socket.probe()
         self.reconnect_now("wake")
+
+
+def _without_traces(error: TuiChatError) -> TuiChatError:
+    """Return the error without what holds secrets.
+
+    A traceback keeps the variables of the frames it went through, the ticket among them; what
+    websockets raises keeps the answer, in which a server may have repeated it.
+    """
+    bare = detached(error)
+    if isinstance(bare.__cause__, websockets.WebSocketException):
+        bare.__cause__ = None
+    return bare
 
 
 def _circuit_open(error: TuiChatError, pause: float) -> AuthLoop:

@@ -25,6 +25,7 @@ from tui_chat.errors import (
     TicketRejection,
     TuiChatError,
 )
+from tui_chat.ticket.failures import clamped_retry_after
 
 __all__ = [
     "Verdict",
@@ -176,6 +177,11 @@ def half_open() -> ConnectionClosed:
     )
 
 
+def _asked_to_wait(error: AuthLoop | RateLimited | ServerError) -> float | None:
+    # Clamped here too: a source of tickets may be somebody else's code and say anything.
+    return clamped_retry_after(error.retry_after)
+
+
 def judge(error: TuiChatError) -> Verdict:
     """Return what to do about an error, by its type, status and code alone."""
     match error:
@@ -183,10 +189,8 @@ def judge(error: TuiChatError) -> Verdict:
             return Verdict("new_ticket")
         case CredentialsRejected() | ConfigurationError() | RequestRejected():
             return Verdict("fail")
-        case AuthLoop(retry_after=float(seconds)):
-            return Verdict("pause", pause=seconds)
-        case RateLimited(retry_after=seconds) | ServerError(retry_after=seconds) if seconds:
-            return Verdict("pause", pause=seconds)
+        case AuthLoop() | RateLimited() | ServerError() if wait := _asked_to_wait(error):
+            return Verdict("pause", pause=wait)
         case ConnectionClosed(close_code=code) if code in _RESTART_CLOSES:
             return Verdict("backoff", "restarting")
         case ConnectionClosed(close_code=code) if code in _STRIKE_CLOSES:

@@ -31,6 +31,7 @@ from tui_chat.errors import (
 )
 from tui_chat.network import Network, Proxy, network_error, proxy_refusal
 from tui_chat.protocol.http import REQUEST_ID_HEADER, read_error, read_retry_after
+from tui_chat.protocol.timestamps import parse_http_date
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
 from tui_chat.text import one_line
@@ -163,7 +164,10 @@ async def dial(
             response.status_code,
             mask(answer.text),
             mask(answer.code),
-            retry_after=read_retry_after(response.headers.get("Retry-After"), clock.wall()),
+            retry_after=read_retry_after(
+                _header(response, "Retry-After"),
+                parse_http_date(_header(response, "Date")) or clock.wall(),
+            ),
         ) from error
     except TimeoutError as error:
         raise RequestTimeout(
@@ -184,6 +188,11 @@ async def dial(
         raise network_error(error, server, proxy) from error
     assert isinstance(connection, _Connection)  # noqa: S101 - create_connection says so
     return Socket(connection, mask, on_pong)
+
+
+def _header(response: websockets.Response, name: str) -> str | None:
+    """Return the first header of that name; a server may send several, which is its mistake."""
+    return next(iter(response.headers.get_all(name)), None)
 
 
 def _broken(error: BaseException, server: ServerUrl) -> TuiChatError:

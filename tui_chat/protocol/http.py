@@ -16,18 +16,27 @@ from tui_chat.protocol.timestamps import parse_http_date
 from tui_chat.text import one_line
 
 __all__ = [
+    "AGENT_CONFIGURATION_PATH",
     "KEY_HEADER",
+    "MAX_UPLOADS_PER_MESSAGE",
+    "MAX_UPLOAD_BYTES",
     "REQUEST_ID_HEADER",
     "THREADS_PATH",
     "TICKETS_PATH",
     "TOKEN_HEADER",
+    "UPLOAD_FOLDER",
+    "UPLOAD_PATH",
     "VALIDATE_PATH",
     "WEBSOCKET_PATH",
+    "AgentConfiguration",
+    "AgentConfigurationAnswer",
     "ClientInfo",
     "EntityType",
     "ErrorAnswer",
+    "RevocationRequest",
     "TicketAnswer",
     "TicketRequest",
+    "Upload",
     "ValidationAnswer",
     "ValidationDetails",
     "ValidationRequest",
@@ -38,6 +47,8 @@ __all__ = [
 TICKETS_PATH: Final = "/api/v1/tickets"
 THREADS_PATH: Final = "/api/v1/threads"
 VALIDATE_PATH: Final = "/api/v1/tickets/validate"
+UPLOAD_PATH: Final = "/api/v1/upload"
+AGENT_CONFIGURATION_PATH: Final = "/api/v1/agent-configuration"
 WEBSOCKET_PATH: Final = "/ws"
 
 TOKEN_HEADER: Final = "x-oddle-mp-auth-token"  # noqa: S105 - a header's name
@@ -46,6 +57,13 @@ KEY_HEADER: Final = "x-oddle-chat-server-key"
 """Carries the key of the application that is calling."""
 REQUEST_ID_HEADER: Final = "x-request-id"
 """One id per attempt, on the ticket request and the handshake, so that two logs can be matched."""
+
+UPLOAD_FOLDER: Final = "chat-uploads"
+"""Where uploads go unless the caller says otherwise."""
+MAX_UPLOAD_BYTES: Final = 15 * 1024 * 1024
+"""Bytes of one file; the protocol's default, which servers may change."""
+MAX_UPLOADS_PER_MESSAGE: Final = 5
+"""Files of one message; the protocol's default."""
 
 MAX_RETRY_AFTER: Final = 900.0
 """Seconds; a server that asks for more is hostile or broken."""
@@ -84,6 +102,52 @@ class ValidationRequest(Struct, frozen=True):
     ticket: str
     entityId: str | UnsetType = UNSET
     entityType: str | UnsetType = UNSET
+
+
+class RevocationRequest(Struct, frozen=True):
+    """``DELETE /api/v1/tickets``, where the server announces ``ticket_revoke``."""
+
+    ticket: str
+
+
+class Upload(Struct, frozen=True):
+    """A file the server has taken.
+
+    Attributes:
+        url: where the server keeps it.
+        cdnUrl: where it can be fetched faster, if anywhere.
+    """
+
+    url: str
+    cdnUrl: str | UnsetType = UNSET
+
+    @property
+    def media_url(self) -> str:
+        """What goes into a chat message's ``media``."""
+        return self.url if self.cdnUrl is UNSET or not self.cdnUrl else self.cdnUrl
+
+
+class AgentConfiguration(Struct, frozen=True):
+    """Which agent answers.
+
+    Attributes:
+        app: the application the agent belongs to.
+        promptPath: which of its prompts is used.
+        versionUuid: which version of that prompt.
+        isDefault: whether nobody has chosen anything else.
+    """
+
+    app: str
+    promptPath: str
+    versionUuid: str
+    isDefault: bool = False
+
+
+class AgentConfigurationAnswer(Struct, frozen=True):
+    """The answer to ``GET`` and ``PUT /api/v1/agent-configuration``."""
+
+    success: bool
+    configuration: AgentConfiguration
 
 
 class ValidationDetails(Struct, frozen=True):

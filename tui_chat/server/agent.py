@@ -32,6 +32,7 @@ __all__ = [
     "ServerToolResult",
     "Text",
     "Turn",
+    "Unavailable",
 ]
 
 
@@ -195,11 +196,25 @@ class DropConnection:
         code: the close code; 1006 cuts the line without a closing handshake.
         reason: the close reason.
         at_once: in the middle of the answer, or else once it is finished and stored.
+        error_code: when given, an ``authentication_error`` with this code goes out first, as
+            servers do that end a session whose ticket they do not accept any more.
     """
 
     code: int = 1012
     reason: str = ""
     at_once: bool = False
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """From now on answer the user's requests and handshakes with 503. Open connections stay.
+
+    Attributes:
+        seconds: for how long.
+    """
+
+    seconds: float
 
 
 AgentEvent = (
@@ -212,6 +227,7 @@ AgentEvent = (
     | Failure
     | ExpireTickets
     | DropConnection
+    | Unavailable
 )
 
 

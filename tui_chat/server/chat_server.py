@@ -12,7 +12,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from tui_chat.clock import Clock, SystemClock
-from tui_chat.protocol.http import WEBSOCKET_PATH
+from tui_chat.protocol.http import UPLOAD_PATH, WEBSOCKET_PATH
 from tui_chat.server.agent import Agent
 from tui_chat.server.answers import ApiError, on_api_error, on_http_error, on_unexpected
 from tui_chat.server.clock import SkewedClock
@@ -22,9 +22,10 @@ from tui_chat.server.handshake import Handshake
 from tui_chat.server.offline_agent import OfflineAgent
 from tui_chat.server.routes import Api
 from tui_chat.server.runs import Runs
-from tui_chat.server.security import BodyLimit, Gate, Stamp, TicketOut
+from tui_chat.server.security import BodyLimit, Gate, HeaderLimit, Stamp, TicketOut
 from tui_chat.server.session import Session
 from tui_chat.server.state import ServerState
+from tui_chat.server.upload_routes import UploadApi
 from tui_chat.server.users import User
 
 __all__ = ["ChatServer", "ReceivedFrame"]
@@ -87,6 +88,7 @@ class ChatServer:
             Starlette(
                 routes=[
                     *self._api.routes(),
+                    *UploadApi(self._state).routes(),
                     WebSocketRoute(WEBSOCKET_PATH, self._handshake.endpoint),
                 ],
                 exception_handlers={
@@ -100,10 +102,17 @@ class ChatServer:
     def _guarded(self, app: ASGIApp) -> ASGIApp:
         """Return the application behind the layers of :mod:`tui_chat.server.security`."""
         config = self.config
-        app = BodyLimit(app, max_bytes=config.max_body_bytes, timeout=config.request_timeout)
+        app = BodyLimit(
+            app,
+            max_bytes=config.max_body_bytes,
+            timeout=config.request_timeout,
+            # Read as it arrives, under limits of its own, once it is known who sends it.
+            streamed=frozenset({UPLOAD_PATH}),
+        )
         app = Gate(
             app, host=config.host, hosts=config.allowed_hosts, origins=config.allowed_origins
         )
+        app = HeaderLimit(app, max_bytes=config.max_header_bytes)
         return TicketOut(Stamp(app, self._state.clock))
 
     def _record(self, session: Session, payload: str | bytes) -> None:
@@ -164,6 +173,24 @@ class ChatServer:
     async def send_all(self, text: str) -> int:
         """Send a text frame as it is to every session; returns how many got it."""
         return sum(await asyncio.gather(*(session.send_text(text) for session in self.sessions)))
+
+    async def begin_maintenance(self, seconds: float = 30.0, *, close_code: int = 1012) -> int:
+        """Answer everything with 503 for a while, and close every session.
+
+        Args:
+            seconds: how long; goes out as ``Retry-After``.
+            close_code: 1012, service restart, or 1013, try again later (RFC 6455, 7.4.1, and the
+                registry it refers to).
+
+        Returns:
+            How many sessions there were.
+        """
+        self._state.maintenance.begin(seconds)
+        return await self.drop_all(code=close_code, reason="the server is being looked after")
+
+    def end_maintenance(self) -> None:
+        """Serve again."""
+        self._state.maintenance.end()
 
     def stop_run(self, owner: str, provider_res_id: str) -> bool:
         """End the run of a user's thread, as ``stop_run`` does; False if there is none."""

@@ -16,16 +16,19 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tui_chat.errors import TuiChatError
 from tui_chat.server.agent import Agent
 from tui_chat.server.chat_server import ChatServer
 from tui_chat.server.config import ServerConfig
+from tui_chat.server.connections import (
+    ConnectionLimits,
+    WebSocketConnection,
+    connection_classes,
+)
 from tui_chat.text import one_line
 
 __all__ = ["CannotListen", "listening", "run_server", "serve"]
@@ -35,8 +38,8 @@ _log = logging.getLogger("tui_chat.server")
 GOODBYE: Final = 0.5
 """Seconds requests have to finish, and clients to answer the closing handshake; then connections
 are cut."""
-CLOSE_TIMEOUT: Final = 2.0
-"""Seconds a client has, while the server goes on, to answer the closing handshake."""
+STALL_TIMEOUT: Final = 30.0
+"""Seconds a client may take next to nothing of an HTTP answer; then it is cut off."""
 PING_INTERVAL: Final = 20.0
 """Seconds between protocol-level pings; a client that misses one for as long is cut off (1011)."""
 
@@ -47,32 +50,6 @@ class CannotListen(TuiChatError):
     code = "CANNOT_LISTEN"
 
 
-class _WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket connection, discreet and with a way to cut it.
-
-    At level DEBUG the websockets library logs the request line, which holds the ticket, and every
-    frame. What cannot be logged cannot leak, whatever levels a program sets: its debug output is
-    switched off here for this connection.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.conn.debug = False
-        self.close_timeout = CLOSE_TIMEOUT
-        self.app_state = {**self.app_state, "abort": self._abort}
-
-    async def send(self, message: Any) -> None:
-        """Send what the application has to say."""
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
-            # uvicorn forgets this for a handshake that was refused with an answer, and would log
-            # an error for each of them.
-            self.handshake_complete = True
-
-    def _abort(self) -> None:
-        self.transport.abort()
-
-
 @asynccontextmanager
 async def listening(server: ChatServer) -> AsyncIterator[ChatServer]:
     """Let a server listen for the length of the block, and set its ``url``.
@@ -81,10 +58,19 @@ async def listening(server: ChatServer) -> AsyncIterator[ChatServer]:
         CannotListen: if the address or the port cannot be used.
     """
     bound = await _bind(server.config.host, server.config.port)
+    http_connection, websocket_connection = connection_classes(
+        ConnectionLimits(
+            connections=server.config.max_connections,
+            header_bytes=server.config.max_header_bytes,
+            header_timeout=server.config.request_timeout,
+            stall_timeout=STALL_TIMEOUT,
+        )
+    )
     config = uvicorn.Config(
         server.app,
-        http=H11Protocol,
-        ws=_WebSocketProtocol,
+        http=http_connection,
+        ws=websocket_connection,
+        h11_max_incomplete_event_size=server.config.max_header_bytes,
         ws_max_size=server.config.max_frame_bytes,
         ws_ping_interval=PING_INTERVAL,
         ws_ping_timeout=PING_INTERVAL,
@@ -122,7 +108,7 @@ async def _shut_down(server: ChatServer, http: uvicorn.Server, bound: socket.soc
     await server.aclose()
     for connection in list(state.connections):
         # WebSockets are on their way out: the client has been told, and answers.
-        if not isinstance(connection, _WebSocketProtocol):
+        if not isinstance(connection, WebSocketConnection):
             connection.shutdown()
     await _until(lambda: not state.connections and not state.tasks, GOODBYE)
     for connection in list(state.connections):

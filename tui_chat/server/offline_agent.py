@@ -27,6 +27,7 @@ from tui_chat.server.agent import (
     ServerToolResult,
     Text,
     Turn,
+    Unavailable,
 )
 from tui_chat.server.sample_calls import pick_tool, sample_arguments
 from tui_chat.text import clean, shorten
@@ -35,6 +36,10 @@ __all__ = ["OfflineAgent"]
 
 DELTA_DELAY: Final = 0.015
 """Seconds between two deltas: about the pace of a hosted model."""
+RESTART: Final = 2.0
+"""Seconds the server is away when asked to restart."""
+BUSY: Final = 5.0
+"""Seconds the server serves nothing when asked to be busy."""
 SLOW: Final = 30
 """How many times slower the slow answer is."""
 LONGEST_REQUEST: Final = 12
@@ -154,10 +159,24 @@ class OfflineAgent:
         yield Failure("DEMO_ERROR", "This run failed because you asked for it. Nothing is broken.")
 
     async def drop(self, _turn: Turn) -> AsyncIterator[AgentEvent]:
-        """The connection is lost once the answer is complete."""
+        """The connection is lost once the answer is complete, without a closing handshake."""
         async for event in self.say(texts.DROP):
             yield event
-        yield DropConnection(1012, "dropped on request")
+        yield DropConnection(1006)
+
+    async def restart(self, _turn: Turn) -> AsyncIterator[AgentEvent]:
+        """The server seems to restart: it says so, and is away for a moment."""
+        async for event in self.say(texts.RESTART):
+            yield event
+        yield Unavailable(RESTART)
+        yield DropConnection(1012, "service restart")
+
+    async def busy(self, _turn: Turn) -> AsyncIterator[AgentEvent]:
+        """The server sends its client away for a while."""
+        async for event in self.say(texts.BUSY):
+            yield event
+        yield Unavailable(BUSY)
+        yield DropConnection(1013, "try again later")
 
     async def cut(self, _turn: Turn) -> AsyncIterator[AgentEvent]:
         """The connection is lost in the middle of the answer."""
@@ -168,11 +187,11 @@ class OfflineAgent:
             yield event
 
     async def expire(self, _turn: Turn) -> AsyncIterator[AgentEvent]:
-        """All tickets end, then the connection is lost."""
+        """All tickets end, and the session with them."""
         async for event in self.say(texts.EXPIRE):
             yield event
         yield ExpireTickets()
-        yield DropConnection(1012, "dropped on request")
+        yield DropConnection(4401, "The ticket has expired.", error_code="TICKET_EXPIRED")
 
 
 def _recite(text: str) -> Show:
@@ -189,6 +208,8 @@ _SHOWS: Final[tuple[tuple[str, Show], ...]] = (
     (r"expired?|expires|expiry", OfflineAgent.expire),
     (r"drop(?:ped)?|disconnect", OfflineAgent.drop),
     (r"cut|interrupt", OfflineAgent.cut),
+    (r"restart", OfflineAgent.restart),
+    (r"busy|maintenance|overload(?:ed)?", OfflineAgent.busy),
     (r"errors?|fail(?:ure)?", OfflineAgent.error),
     (r"slow(?:ly)?", OfflineAgent.slow),
     (r"long", _recite(texts.LONG)),

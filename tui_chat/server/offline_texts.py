@@ -6,6 +6,7 @@ from typing import Final
 
 __all__ = [
     "ASKED_TOO_MUCH",
+    "BUSY",
     "CODE",
     "COMMANDS",
     "CUT",
@@ -18,6 +19,7 @@ __all__ = [
     "LONG",
     "MARKDOWN",
     "NO_CLIENT_TOOL",
+    "RESTART",
     "SLOW",
     "TABLE",
     "THANKS",
@@ -57,9 +59,11 @@ Type one of these words, or use it in a short sentence:
 | `error` | a run that fails |
 | `drop` | the connection is lost after the answer |
 | `cut` | the connection is lost in the middle of the answer |
-| `expire` | your tickets end, then the connection is lost |
+| `expire` | your tickets end, and your session with them |
+| `restart` | the server closes with 1012 and is away for two seconds |
+| `busy` | the server closes with 1013 and sends you away for five |
 
-The last three are the interesting ones: say them, and watch the status line.
+The last five are the interesting ones: say them, and watch the status line.
 """
 
 KEYS: Final = """\
@@ -68,10 +72,16 @@ KEYS: Final = """\
 | Key | What it does |
 |---|---|
 | `Enter` | sends the message |
-| `Shift+Enter` or `Ctrl+J` | starts a new line; `Ctrl+J` works in every terminal |
+| `Shift+Enter`, `Ctrl+J` or `Alt+Enter` | starts a new line; `Ctrl+J` works in every terminal |
+| `Esc` | stops the reply that is being written; closes the help or the debug info |
+| `PgUp`, `PgDn` | scroll the conversation a page |
+| `Ctrl+Up`, `Ctrl+Down` | scroll it a line |
+| `Ctrl+End` | goes to the newest message and follows what arrives |
 | `Ctrl+R` | reconnects now |
-| `F12` | shows the debug information: ticket, connection, counters, last events |
 | `F1` | shows the help |
+| `F12` or `Ctrl+\\` | shows the debug info: ticket, connection, counters, latest events |
+| `Ctrl+P` | finds a command by its name |
+| `Ctrl+C` | copies the selection; without one, pressed twice, quits |
 | `Ctrl+Q` | quits |
 
 If a function key does nothing, your terminal has kept it for itself.
@@ -197,12 +207,27 @@ stop me, I will simply come to the end of this paragraph, which, as you may have
 """
 
 DROP: Final = """\
-I finish this sentence, and then the server **drops the connection** with code 1012, "service \
-restart".
+I finish this sentence, and then the server **drops the connection**: no farewell, no close code, \
+as when a network goes away.
 
 Watch the status line: it says that the connection is gone, waits a moment, and is back by itself. \
 Your ticket is still good, so no new one is needed. This conversation stays where it is. Say \
 `ticket` afterwards, and I will have counted one more connection.
+"""
+
+RESTART: Final = """\
+The server now does what it does when it is **restarted**: it closes the connection with code \
+1012, and for two seconds answers everything with 503.
+
+Your client knows what that means. It lets a moment pass, so that a thousand clients do not come \
+back at once, and then connects again.
+"""
+
+BUSY: Final = """\
+The server now says that it is **too busy**: it closes the connection with code 1013, "try again \
+later", and for five seconds answers with 503 and `Retry-After`.
+
+Your client waits for as long as it was asked to, and shows until when.
 """
 
 CUT: Final = """\
@@ -215,12 +240,11 @@ although nobody was listening.
 """
 
 EXPIRE: Final = """\
-I am ending **all your tickets** now, as if their time were up, and drop the connection after \
-this sentence.
+I am ending **all your tickets** now, as if their time were up, and your session with them: the \
+server says `TICKET_EXPIRED` and closes with code 4401.
 
-Your client still believes in the ticket it holds, so it tries that one first. The server answers \
-with 401 and `TICKET_EXPIRED`. The client throws the ticket away, fetches a new one, and connects \
-with that. It takes a blink; `F12` shows what happened.
+Your client throws its ticket away, fetches a new one, and connects with that. It takes a blink; \
+`F12` shows what happened.
 """
 
 NO_CLIENT_TOOL: Final = """\

@@ -1,8 +1,8 @@
-"""A token bucket per user."""
+"""A token bucket per key."""
 
 from __future__ import annotations
 
-from tui_chat.clock import Clock
+from collections.abc import Callable
 
 __all__ = ["RateLimit"]
 
@@ -13,13 +13,13 @@ class RateLimit:
     Args:
         per_minute: how fast a bucket fills; 0 allows everything.
         burst: how much it holds.
-        clock: tells the time.
+        now: returns the time in seconds, from any beginning.
     """
 
-    def __init__(self, per_minute: float, burst: int, clock: Clock) -> None:
+    def __init__(self, per_minute: float, burst: int, now: Callable[[], float]) -> None:
         self._per_second = per_minute / 60
         self._burst = float(burst)
-        self._clock = clock
+        self._now = now
         # Key -> (what the bucket holds, when that was computed). One entry per user: bounded.
         self._buckets: dict[str, tuple[float, float]] = {}
 
@@ -32,7 +32,7 @@ class RateLimit:
         """
         if self._per_second == 0:
             return 0.0
-        now = self._clock.boot()
+        now = self._now()
         level, since = self._buckets.get(key, (self._burst, now))
         level = min(level + (now - since) * self._per_second, self._burst)
         if level < 1:

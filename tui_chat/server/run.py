@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from tui_chat.protocol.client_frames import ChatMessage
 from tui_chat.protocol.server_frames import (
+    AuthenticationError,
     ChatError,
     ChatFinished,
     ErrorDetails,
@@ -31,6 +32,7 @@ from tui_chat.server.agent import (
     ExpireTickets,
     Failure,
     Turn,
+    Unavailable,
 )
 from tui_chat.server.narration import Narration
 from tui_chat.server.receipts import Receipt
@@ -87,6 +89,11 @@ class Run:
         self._drop: DropConnection | None = None
         self._stopped = False
 
+    @property
+    def weight(self) -> int:
+        """Characters of the message it answers."""
+        return len(self._message.content)
+
     def stop(self) -> None:
         """End the run as if the agent had come to its end; what was said so far is kept."""
         self._stopped = True
@@ -119,7 +126,7 @@ class Run:
             MessagesPersisted(PersistedData(thread.id, thread.provider_res_id, message_id))
         )
         if self._drop is not None:
-            await audience.drop(self._drop.code, self._drop.reason)
+            await self._drop_audience(self._drop)
 
     async def _answer(self) -> Failure | None:
         """Drive the agent to its end, whatever that is; return what went wrong, if anything."""
@@ -180,13 +187,21 @@ class Run:
                 raise _Failed(event)
             case ExpireTickets():
                 self._state.tickets.expire(self._audience.user.identity)
-            case DropConnection(code, reason, at_once):
-                if at_once:
-                    await self._audience.drop(code, reason)
+            case Unavailable(seconds):
+                self._state.maintenance.begin(seconds, self._audience.user.identity)
+            case DropConnection():
+                if event.at_once:
+                    await self._drop_audience(event)
                 else:
                     self._drop = event
             case _:
                 raise TypeError(f"not an agent event: {type(event).__name__}")
+
+    async def _drop_audience(self, drop: DropConnection) -> None:
+        if drop.error_code:
+            sentence = drop.reason or "The session has ended."
+            await self._audience.send(AuthenticationError(error=sentence, code=drop.error_code))
+        await self._audience.drop(drop.code, drop.reason)
 
     async def _call_client_tool(self, name: str, arguments: Mapping[str, Any]) -> Any:
         if name not in self._audience.tools:

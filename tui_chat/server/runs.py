@@ -11,6 +11,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from tui_chat.protocol.client_frames import ChatMessage
@@ -28,20 +29,30 @@ from tui_chat.server.run import Run, thread_created
 from tui_chat.server.state import Audience, ServerState
 from tui_chat.server.threads import Thread
 
-__all__ = ["Runs"]
+__all__ = ["MAX_MESSAGE_ID", "Runs"]
 
 MAX_RUNS: Final = 64
 """Threads of one user that may have a run at the same time."""
+MAX_WAITING_CHARS: Final = 8_000_000
+"""Characters of one user's messages that are being answered or wait to be."""
 MAX_MESSAGE_ID: Final = 200
 """Characters of a ``clientMessageId``."""
+MAX_MEDIA_URL: Final = 2048
+"""Characters of the address of an attachment."""
 
 
 class _Acknowledgement:
     """Stands in the queue behind a run that a client asked about again, and tells how it ended."""
 
+    weight = 0
+
     def __init__(self, audience: Audience, receipt: Receipt) -> None:
         self._audience = audience
         self._receipt = receipt
+
+    def is_for(self, audience: Audience, receipt: Receipt) -> bool:
+        """Say whether it tells the same to the same."""
+        return self._audience is audience and self._receipt is receipt
 
     def stop(self) -> None:
         """There is nothing to stop."""
@@ -74,6 +85,7 @@ class Runs:
         self._receipts = Receipts()
         self._lanes: dict[str, _Lane] = {}
         self._busy: Counter[str] = Counter()
+        self._waiting_chars: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -86,6 +98,15 @@ class Runs:
         owner, message_id = audience.user.identity, message.clientMessageId
         if len(message.content) > self._state.config.max_message_chars:
             await _refuse(audience, message, "MESSAGE_TOO_LONG", "The message is too long.")
+            return
+        if len(message.media) > self._state.config.max_media or any(
+            len(url) > MAX_MEDIA_URL for url in message.media
+        ):
+            sentence = (
+                f"A message has at most {self._state.config.max_media} attachments, each with an "
+                f"address of at most {MAX_MEDIA_URL} characters."
+            )
+            await _refuse(audience, message, "TOO_MANY_FILES", sentence)
             return
         if message_id is not UNSET:
             if not 0 < len(message_id) <= MAX_MESSAGE_ID:
@@ -100,6 +121,10 @@ class Runs:
             sentence = "Too many runs are going on at once. Send it again later."
             await _refuse(audience, message, "TOO_MANY_RUNS", sentence)
             return
+        if self._waiting_chars[owner] + len(message.content) > MAX_WAITING_CHARS:
+            sentence = "Too much is waiting to be answered. Send it again later."
+            await _refuse(audience, message, "TOO_MANY_RUNS", sentence)
+            return
         thread, opened = self._thread(audience, message)
         lane = self._lane(thread)
         if len(lane.waiting) >= self._state.config.max_queued_runs:
@@ -110,9 +135,12 @@ class Runs:
         if message_id is not UNSET:
             receipt = Receipt(message_id, thread.provider_res_id, thread.id)
             self._receipts.keep(owner, receipt)
+        # The headers for MCP servers are secrets nobody here has a use for: they are not kept.
+        message = msgspec.structs.replace(message, mcpHeaders=UNSET)
         lane.waiting.append(
             Run(self._state, self._agent, audience, thread, message, opened=opened, receipt=receipt)
         )
+        self._waiting_chars[owner] += len(message.content)
 
     def stop(self, owner: str, provider_res_id: str) -> bool:
         """End the run that a thread of this owner is at; say whether there was one."""
@@ -164,8 +192,12 @@ class Runs:
         try:
             while lane.waiting:
                 lane.current = lane.waiting.popleft()
-                await lane.current.complete()
+                try:
+                    await lane.current.complete()
+                finally:
+                    self._waiting_chars[thread.owner] -= lane.current.weight
         finally:
+            self._waiting_chars[thread.owner] -= sum(item.weight for item in lane.waiting)
             lane.current = None
             del self._lanes[thread.provider_res_id]
             self._busy[thread.owner] -= 1
@@ -179,7 +211,11 @@ class Runs:
         lane = self._lanes.get(known.provider_res_id)
         if known.finished or lane is None:
             await _acknowledge(audience, known)
-        else:
+        elif not any(
+            isinstance(item, _Acknowledgement) and item.is_for(audience, known)
+            for item in lane.waiting
+        ):
+            # One answer is enough, however often a client asks meanwhile.
             lane.waiting.append(_Acknowledgement(audience, known))
 
 

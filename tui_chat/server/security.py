@@ -1,12 +1,13 @@
 """What every request and every handshake passes before anything else looks at it.
 
-Four ASGI layers, the outermost first:
+Five ASGI layers, the outermost first:
 
 1. :class:`TicketOut` takes the ticket out of the URL, so that nothing behind it, in front of it or
    beside it (the HTTP server's own log lines) can write it down;
 2. :class:`Stamp` dates every answer and says how it may be used;
-3. :class:`Gate` lets in only who addresses this server by a name it has, and no web page;
-4. :class:`BodyLimit` ends requests that are too large or too slow.
+3. :class:`HeaderLimit` ends requests whose headers are too large;
+4. :class:`Gate` lets in only who addresses this server by a name it has, and no web page;
+5. :class:`BodyLimit` ends requests that are too large or too slow.
 
 They are plain ASGI and not Starlette's ``BaseHTTPMiddleware``, which does not see WebSockets.
 """
@@ -32,7 +33,7 @@ from tui_chat.secret import Secret
 from tui_chat.server.answers import ApiError, error_answer
 from tui_chat.server.config import is_loopback
 
-__all__ = ["BodyLimit", "Gate", "Stamp", "TicketOut", "deny"]
+__all__ = ["BodyLimit", "Gate", "HeaderLimit", "Stamp", "TicketOut", "deny"]
 
 MASK: Final = "********"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -110,6 +111,34 @@ class Stamp:
         await self._app(scope, receive, stamped)
 
 
+class HeaderLimit:
+    """Answers 431 to a request whose line and headers are too large.
+
+    The HTTP server's own limit is for headers that are still arriving; what comes in one piece
+    passes it.
+
+    Args:
+        app: what comes next.
+        max_bytes: how large they may be, all together.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or handshake."""
+        if scope["type"] in ("http", "websocket"):
+            # Four bytes for each line's colon, blank and end, as they stood on the wire.
+            size = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+            size += len(scope["raw_path"]) + len(scope["query_string"])
+            if size > self._max_bytes:
+                error = ApiError(431, "The request's headers are too large.", "HEADERS_TOO_LARGE")
+                await deny(scope, receive, send, error)
+                return
+        await self._app(scope, receive, send)
+
+
 class Gate:
     """Refuses requests that a web page in the user's browser may have sent.
 
@@ -180,23 +209,35 @@ class BodyLimit:
         app: what comes next.
         max_bytes: the largest body.
         timeout: seconds until all of it must be here.
+        streamed: paths that limit what they read themselves.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, timeout: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        timeout: float,
+        streamed: frozenset[str] = frozenset(),
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._timeout = timeout
+        self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; handshakes have no body."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._streamed:
             await self._app(scope, receive, send)
             return
         try:
             async with asyncio.timeout(self._timeout):
                 body = await self._read(receive)
         except TimeoutError:
-            await deny(scope, receive, send, ApiError(408, "The request took too long to arrive."))
+            error = ApiError(
+                408, "The request took too long to arrive.", None, {"Connection": "close"}
+            )
+            await deny(scope, receive, send, error)
             return
         except ApiError as error:
             await deny(scope, receive, send, error)
@@ -230,8 +271,11 @@ async def deny(scope: Scope, receive: Receive, send: Send, error: ApiError) -> N
     response of the ASGI specification's WebSocket extension.
     """
     response = error_answer(error)
-    # What is left of a refused body is not read; the connection cannot be used again.
-    response.headers["connection"] = "close"
+    headers = Headers(scope=scope)
+    if not ("content-length" in headers or "transfer-encoding" in headers):
+        # With a body it stays open, and what is left of that is thrown away for a while: a client
+        # that is still sending would find the connection reset instead of the answer.
+        response.headers["connection"] = "close"
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -38,7 +39,9 @@ from tui_chat.protocol.server_frames import (
 )
 from tui_chat.protocol.timestamps import format_timestamp
 from tui_chat.server.agent import ConnectionFacts, OfferedTool
-from tui_chat.server.runs import Runs
+from tui_chat.server.offered_tools import offered_tools
+from tui_chat.server.rate_limit import RateLimit
+from tui_chat.server.runs import MAX_MESSAGE_ID, Runs
 from tui_chat.server.state import ServerState
 from tui_chat.server.tickets import TicketRecord
 from tui_chat.server.users import User
@@ -53,9 +56,15 @@ CLOSE_TIMEOUT: Final = 0.5
 """Seconds a close frame may wait behind what the client has not read; then it is cut off."""
 MAX_BAD_FRAMES: Final = 100
 """Frames a session may send that mean nothing; with one more the connection is closed."""
-MAX_TOOLS: Final = 500
-"""Tools of one client; further ones are ignored."""
+MAX_CONFIGURATION: Final = 1024 * 1024
+"""Bytes of a frame whose contents are kept: tools, components, context."""
+MAX_REFUSED: Final = 50
+"""Frames in a row that come too fast; with one more the connection is closed."""
+SMALL: Final = 64 * 1024
+"""Bytes of a frame that is looked into even when it came too fast."""
 NO_CLOSING_HANDSHAKE: Final = 1006
+
+_KEPT: Final = (ConfigureTools, UpdateTools, UpdateContextHelpers)
 
 _ids = itertools.count(1)
 
@@ -104,6 +113,11 @@ class Session:
         self._tools: dict[str, OfferedTool] = {}
         self._context: JsonObject = {}
         self._bad_frames = 0
+        config = state.config
+        # The loop's clock: what came while this process was suspended is let in slowly.
+        now = asyncio.get_running_loop().time
+        self._rate = RateLimit(config.message_rate, config.message_burst, now)
+        self._refused = 0
         self.frames_sent = 0
         self._gone = False
 
@@ -231,7 +245,16 @@ class Session:
         payload: str | bytes = text if text is not None else data or b""
         if self._on_frame is not None:
             self._on_frame(self, payload)
+        wait = self._rate.take("")
+        if wait > 0:
+            await self._slow_down(payload, wait)
+            return
+        self._refused = 0
         frame = CLIENT_FRAMES.decode(payload, binary=text is None)
+        if isinstance(frame, _KEPT) and len(payload) > MAX_CONFIGURATION:
+            sentence = f"Tools and context have at most {MAX_CONFIGURATION // 1024} KB together."
+            await self.send(ErrorFrame(sentence, ErrorDetails("TOO_LARGE")))
+            return
         if isinstance(frame, IgnoredFrame):
             await self._object(frame)
         else:
@@ -242,11 +265,11 @@ class Session:
             case ChatMessage():
                 await self._runs.submit(self, frame)
             case ConfigureTools():
-                self._offer(frame.toolSchemas)
+                self._tools = offered_tools(frame.toolSchemas)
                 self._context = frame.contextHelpers
                 await self.send(ToolsConfigured(self._tools_data()))
             case UpdateTools():
-                self._offer(frame.toolSchemas)
+                self._tools = offered_tools(frame.toolSchemas)
                 await self.send(ClientToolsUpdated(self._tools_data()))
             case UpdateContextHelpers():
                 self._context = frame.contextHelpers
@@ -261,6 +284,25 @@ class Session:
             case StopRun():
                 self._runs.stop(self._user.identity, frame.conversationUuid)
 
+    async def _slow_down(self, payload: str | bytes, wait: float) -> None:
+        """Refuse a frame that came too fast, and the whole connection when that goes on.
+
+        Args:
+            payload: the frame, which is lost; of a message the sender is told which one.
+            wait: seconds until the next frame may come.
+        """
+        self._refused += 1
+        if self._refused > MAX_REFUSED:
+            _log.info("%s sends too fast and is closed", self.id)
+            await self.drop(1008, "too many messages")
+            return
+        details: JsonObject = {"retryAfter": math.ceil(wait)}
+        frame = CLIENT_FRAMES.decode(payload) if len(payload) <= SMALL else None
+        if isinstance(frame, ChatMessage) and frame.clientMessageId is not UNSET:
+            details["clientMessageId"] = frame.clientMessageId[:MAX_MESSAGE_ID]
+        sentence = "Too many messages at once. This one was ignored; send it again later."
+        await self.send(ErrorFrame(sentence, ErrorDetails("RATE_LIMITED", details)))
+
     async def _object(self, frame: IgnoredFrame) -> None:
         """Say what was wrong with a frame: whoever writes a client wants to know."""
         self._bad_frames += 1
@@ -270,24 +312,6 @@ class Session:
             return
         code = "UNKNOWN_TYPE" if frame.reason == "unknown_type" else "INVALID_FRAME"
         await self.send(ErrorFrame(f"Ignored a frame: {frame.detail}", ErrorDetails(code)))
-
-    def _offer(self, schemas: list[JsonObject]) -> None:
-        """Replace the client's tools; a schema without a usable name is left out."""
-        self._tools = {}
-        for schema in schemas[:MAX_TOOLS]:
-            name, description = schema.get("name"), schema.get("description")
-            parameters = schema.get("parameters")
-            if not isinstance(name, str) or not name:
-                continue
-            self._tools[name] = OfferedTool(
-                name,
-                description if isinstance(description, str) else "",
-                tuple(
-                    parameter
-                    for parameter in (parameters if isinstance(parameters, list) else [])
-                    if isinstance(parameter, dict)
-                ),
-            )
 
     def _tools_data(self) -> ToolsData:
         return ToolsData(len(self._tools), list(self._tools))

@@ -11,12 +11,15 @@ import msgspec
 
 from tui_chat.clock import Clock
 from tui_chat.server.agent import ConnectionFacts, OfferedTool
+from tui_chat.server.agent_configurations import AgentConfigurations
 from tui_chat.server.config import ServerConfig
+from tui_chat.server.maintenance import Maintenance
 from tui_chat.server.narration import TextShape
 from tui_chat.server.rate_limit import RateLimit
-from tui_chat.server.threads import ThreadStore
+from tui_chat.server.threads import ThreadLimits, ThreadStore
 from tui_chat.server.tickets import TicketStore
 from tui_chat.server.tool_calls import ToolCalls
+from tui_chat.server.uploads import UploadStore
 from tui_chat.server.users import User, UserDirectory
 
 __all__ = ["Audience", "ServerState"]
@@ -68,6 +71,9 @@ class ServerState:
         tickets: the tickets handed out.
         ticket_rate: how often users may ask for one.
         threads: the conversations.
+        uploads: the files clients have sent.
+        agent_configurations: which agent answers whom.
+        maintenance: who is not served right now.
         tool_calls: calls that are out with clients.
         handshakes: connections opened so far, by user identity.
         open_sessions: connections open now, by user identity.
@@ -78,8 +84,19 @@ class ServerState:
         self.clock = clock
         self.users = UserDirectory(config.users or (User.at_random(),))
         self.tickets = TicketStore(clock=clock, ttl=config.ticket_ttl, single_use=config.single_use)
-        self.ticket_rate = RateLimit(config.ticket_rate, config.ticket_burst, clock)
-        self.threads = ThreadStore(clock)
+        self.ticket_rate = RateLimit(config.ticket_rate, config.ticket_burst, clock.boot)
+        self.threads = ThreadStore(
+            clock,
+            ThreadLimits(
+                threads=config.max_threads,
+                messages=config.max_messages,
+                chars=config.max_thread_chars,
+                chars_per_user=config.max_history_chars,
+            ),
+        )
+        self.uploads = UploadStore(max_bytes=config.upload_space, max_files=config.max_uploads)
+        self.agent_configurations = AgentConfigurations()
+        self.maintenance = Maintenance(clock)
         self.tool_calls = ToolCalls()
         self.handshakes: Counter[str] = Counter()
         self.open_sessions: Counter[str] = Counter()

@@ -13,16 +13,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tui_chat.clock import Clock
+from tui_chat.protocol.codec import encode
 from tui_chat.protocol.timestamps import format_timestamp
 
-__all__ = ["StoredMessage", "Thread", "ThreadChange", "ThreadStore", "ToolData"]
+__all__ = ["StoredMessage", "Thread", "ThreadChange", "ThreadLimits", "ThreadStore", "ToolData"]
 
-MAX_THREADS: Final = 200
-"""Threads kept per user; the one that has been quiet longest goes first."""
-MAX_MESSAGES: Final = 2000
-"""Messages kept per thread; the oldest go first."""
-MAX_CHARS: Final = 4_000_000
-"""Characters kept per thread, the last message's in any case; the oldest messages go first."""
 MAX_PAGE: Final = 200
 """Messages or threads in one answer."""
 TITLE_LENGTH: Final = 60
@@ -70,7 +65,8 @@ class Thread:
         created: epoch seconds.
         updated: epoch seconds.
         messages: what was said, the oldest first.
-        chars: how long the messages are, all together.
+        weights: how much each message holds, in the same order.
+        chars: how much the messages hold, all together.
     """
 
     provider_res_id: str
@@ -84,6 +80,7 @@ class Thread:
     entity_id: str | None = None
     entity_type: str | None = None
     messages: deque[StoredMessage] = field(default_factory=deque)
+    weights: deque[int] = field(default_factory=deque)
     chars: int = 0
 
     def to_wire(self) -> dict[str, Any]:
@@ -113,11 +110,37 @@ class Thread:
         return messages[-min(limit or MAX_PAGE, MAX_PAGE) :]
 
 
-class ThreadStore:
-    """All threads of all users. A user never learns of another one's threads."""
+@dataclass(frozen=True, slots=True)
+class ThreadLimits:
+    """How much is kept.
 
-    def __init__(self, clock: Clock) -> None:
+    What a message holds is counted in characters, attachments' URLs and the JSON of tool calls
+    included.
+
+    Attributes:
+        threads: threads per user; the one that has been quiet longest goes first.
+        messages: messages per thread; the oldest go first.
+        chars: what a thread's messages may hold together, the last one in any case.
+        chars_per_user: what all threads of a user may hold together, the last one in any case.
+    """
+
+    threads: int = 200
+    messages: int = 2000
+    chars: int = 4_000_000
+    chars_per_user: int = 32_000_000
+
+
+class ThreadStore:
+    """All threads of all users. A user never learns of another one's threads.
+
+    Args:
+        clock: tells the time.
+        limits: how much is kept.
+    """
+
+    def __init__(self, clock: Clock, limits: ThreadLimits | None = None) -> None:
         self._clock = clock
+        self._limits = limits or ThreadLimits()
         # Per owner, the one that changed last comes last.
         self._threads: dict[str, dict[str, Thread]] = {}
 
@@ -137,8 +160,7 @@ class ThreadStore:
         )
         threads = self._threads.setdefault(owner, {})
         threads[thread.provider_res_id] = thread
-        while len(threads) > MAX_THREADS:
-            del threads[next(iter(threads))]
+        self._make_room(threads)
         return thread
 
     def find(self, owner: str, provider_res_id: str) -> Thread | None:
@@ -172,16 +194,20 @@ class ThreadStore:
 
     def append(self, thread: Thread, messages: Iterable[StoredMessage]) -> None:
         """Add messages to a thread; its first question becomes its title."""
-        for message in messages:
+        for given in messages:
+            message, weight = _weighed(given)
             thread.messages.append(message)
-            thread.chars += len(message.content)
+            thread.weights.append(weight)
+            thread.chars += weight
             if thread.title is None and message.role == "user":
                 thread.title = " ".join(message.content[: 4 * TITLE_LENGTH].split())[:TITLE_LENGTH]
         while len(thread.messages) > 1 and (
-            len(thread.messages) > MAX_MESSAGES or thread.chars > MAX_CHARS
+            len(thread.messages) > self._limits.messages or thread.chars > self._limits.chars
         ):
-            thread.chars -= len(thread.messages.popleft().content)
+            thread.messages.popleft()
+            thread.chars -= thread.weights.popleft()
         self._touch(thread)
+        self._make_room(self._threads.get(thread.owner, {}))
 
     def change(self, thread: Thread, change: ThreadChange) -> None:
         """Apply what a client wants changed."""
@@ -191,8 +217,33 @@ class ThreadStore:
                 setattr(thread, name, value)
         self._touch(thread)
 
+    def _make_room(self, threads: dict[str, Thread]) -> None:
+        """Drop the threads of one user that have been quiet longest, while there are too many."""
+        held = sum(thread.chars for thread in threads.values())
+        while len(threads) > 1 and (
+            len(threads) > self._limits.threads or held > self._limits.chars_per_user
+        ):
+            held -= threads.pop(next(iter(threads))).chars
+
     def _touch(self, thread: Thread) -> None:
         thread.updated = self._clock.wall()
         threads = self._threads.get(thread.owner, {})
         if threads.pop(thread.provider_res_id, None) is not None:
             threads[thread.provider_res_id] = thread
+
+
+def _weighed(message: StoredMessage) -> tuple[StoredMessage, int]:
+    """Return a message as it can be kept, and how much it holds.
+
+    An agent may have yielded a tool result that is not JSON: its run has failed over that, and the
+    history must not.
+    """
+    weight = len(message.content)
+    if message.media is not UNSET:
+        weight += sum(map(len, message.media))
+    if message.tool_data is not UNSET:
+        try:
+            weight += len(encode(message.tool_data))
+        except (TypeError, ValueError, RecursionError):
+            message = msgspec.structs.replace(message, tool_data=UNSET)
+    return message, weight

@@ -30,6 +30,7 @@ _SENTENCES: Final[dict[RefusalCode, str]] = {
     "TICKET_EXPIRED": "The ticket has expired.",
     "TICKET_USED": "The ticket has been used already.",
 }
+_REVOKED: Final = "The ticket has been revoked."
 
 
 class TicketRefused(Exception):
@@ -37,11 +38,14 @@ class TicketRefused(Exception):
 
     Attributes:
         code: why, as the wire has it.
+        revoked: whether its owner has revoked it. The wire has no code for that: to a client such
+            a ticket is simply not valid any more.
     """
 
-    def __init__(self, code: RefusalCode) -> None:
-        super().__init__(_SENTENCES[code])
+    def __init__(self, code: RefusalCode, *, revoked: bool = False) -> None:
+        super().__init__(_REVOKED if revoked else _SENTENCES[code])
         self.code: RefusalCode = code
+        self.revoked = revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,14 @@ class TicketRecord:
         uses: how many handshakes it has opened.
         entity_id: whom the owner acts for, if the request said so.
         entity_type: ``BRAND``, ``ACCOUNT`` or ``USER``, if the request said so.
+        revoked: whether its owner has revoked it.
     """
 
     owner: str
     issued: float
     deadline: float
     uses: int = 0
+    revoked: bool = False
     entity_id: str | None = None
     entity_type: str | None = None
 
@@ -129,6 +135,8 @@ class TicketStore:
         record = self._records.get(_digest(value)) if value else None
         if record is None or owner not in (None, record.owner):
             raise TicketRefused("TICKET_INVALID")
+        if record.revoked:
+            raise TicketRefused("TICKET_INVALID", revoked=True)
         # Spent comes before expired: it says that the ticket did its work.
         if self._single_use and record.uses:
             raise TicketRefused("TICKET_USED")
@@ -145,6 +153,25 @@ class TicketStore:
         record = self.inspect(value)
         record.uses += 1
         return record
+
+    def revoke(self, value: Secret, *, owner: str) -> bool:
+        """Make a ticket worthless; sessions that it has opened stay.
+
+        Args:
+            value: the ticket; it may have ended, been revoked before, or be none at all.
+            owner: whose it must be.
+
+        Returns:
+            Whether it would have opened a session until now.
+        """
+        try:
+            record = self.inspect(value, owner=owner)
+        except TicketRefused:
+            record = None
+        known = self._records.get(_digest(value))
+        if known is not None and known.owner == owner:
+            known.revoked = True
+        return record is not None
 
     def expire(self, owner: str | None = None) -> int:
         """End all tickets, or those of one owner, as if their time were up; return how many."""

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from tui_chat.errors import ConfigurationError
 from tui_chat.secret import Secret
 from tui_chat.text import one_line
@@ -22,16 +20,12 @@ __all__ = [
     "CredentialsRefused",
     "User",
     "UserDirectory",
-    "load_users",
     "readable_by_others",
     "take_from_environment",
 ]
 
 TOKEN_VARIABLE: Final = "TUI_CHAT_TOKEN"  # noqa: S105 -- the name of a variable
 KEY_VARIABLE: Final = "TUI_CHAT_SERVER_KEY"
-
-MAX_USERS_FILE: Final = 1024 * 1024
-"""Bytes; a users file above this size is refused."""
 
 
 class CredentialsRefused(Exception):
@@ -56,12 +50,14 @@ class User:
         user_id: the user's id; None for the single user of a server that was started without a
             users file, who may call himself what he likes.
         name: how log lines and the agent call the user.
+        blocked: whether the user's credentials are good and yet do not let them in (403).
     """
 
     token: Secret
     key: Secret
     user_id: str | None = None
     name: str = ""
+    blocked: bool = False
 
     @classmethod
     def at_random(cls, *, token: Secret | None = None, key: Secret | None = None) -> User:
@@ -148,54 +144,6 @@ def take_from_environment(environ: MutableMapping[str, str]) -> tuple[Secret | N
     token = environ.pop(TOKEN_VARIABLE, "").strip()
     key = environ.pop(KEY_VARIABLE, "").strip()
     return (Secret(token) if token else None, Secret(key) if key else None)
-
-
-class _UserEntry(msgspec.Struct, forbid_unknown_fields=True):
-    token: str
-    key: str
-    user_id: str
-    name: str = ""
-
-
-class _UsersFile(msgspec.Struct, forbid_unknown_fields=True):
-    users: list[_UserEntry]
-
-
-def load_users(path: Path) -> tuple[User, ...]:
-    """Read users from a JSON or TOML file.
-
-    A TOML file holds ``[[users]]`` tables, a JSON file ``{"users": [...]}``, each entry with
-    ``token``, ``key``, ``user_id`` and, if wanted, ``name``.
-
-    Raises:
-        ConfigurationError: if the file cannot be read or does not look like that. The message
-            names the place and never repeats a value.
-    """
-    shown = one_line(str(path), 120)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_USERS_FILE + 1)
-    except OSError as error:
-        reason = one_line(error.strerror or type(error).__name__, 80)
-        raise ConfigurationError(f"The users file {shown} cannot be read: {reason}.") from None
-    if len(data) > MAX_USERS_FILE:
-        raise ConfigurationError(f"The users file {shown} is larger than 1 MiB.")
-    decode = msgspec.toml.decode if path.suffix.lower() == ".toml" else msgspec.json.decode
-    try:
-        entries = decode(data, type=_UsersFile).users
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ConfigurationError(
-            f"The users file {shown} cannot be understood: {one_line(str(error), 120)}. It needs a "
-            "list named users, each entry with token, key, user_id and, if you like, name."
-        ) from None
-    users = tuple(
-        User(Secret(entry.token), Secret(entry.key), entry.user_id, entry.name) for entry in entries
-    )
-    try:
-        UserDirectory(users)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"The users file {shown} cannot be used. {error}") from None
-    return users
 
 
 def readable_by_others(path: Path) -> bool:
