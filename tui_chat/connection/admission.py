@@ -147,6 +147,7 @@ class Admission:
     def _succeeded(self) -> None:
         self._failing = False
         self._wait = None
+        self.backoff.recovered()
 
     def _ended(self) -> None:
         self._active -= 1

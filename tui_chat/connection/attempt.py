@@ -199,43 +199,36 @@ class Attempt:
         # Kept at hand: for each frame a method call would cost more than these two additions.
         frames = telemetry.counter(table.FRAME_COUNT, direction="receive")
         volume = telemetry.counter(table.FRAME_IO, direction="receive")
-        mask, echoed = self._mask.payload, self._mask.ticket
+        mask, echoed, hand_over = self._mask.payload, self._mask.ticket, self._hand_over
         received = 0
         try:
             async with asyncio.timeout(SESSION_TIMEOUT) as deadline:
                 while True:
-                    payload, binary = await receive()
-                    frames.value += 1
-                    volume.value += len(payload)
-                    received += 1
-                    if received % YIELD_EVERY == 0:
-                        # Frames that have arrived are handed out without a pause; timers, pongs
-                        # and the user must get their turn all the same.
-                        await asyncio.sleep(0)
-                    if echoed is not None and echoed in payload:
-                        payload = mask(payload)
-                    frame = decode(payload, binary=binary)
-                    rare = not isinstance(frame, ChatEventFrame)
-                    if rare and (masked := mask(payload)) is not payload:
-                        frame = decode(masked, binary=binary)
-                    if isinstance(frame, IgnoredFrame):
-                        telemetry.count(table.FRAME_IGNORED_COUNT, reason=frame.reason)
-                        telemetry.note("frame", f"ignored: {frame.detail}")
-                        link.hooks.frame_ignored(frame)
-                        if frame.bare is None:
+                    for payload, binary in await receive():
+                        frames.value += 1
+                        volume.value += len(payload)
+                        received += 1
+                        if received % YIELD_EVERY == 0:
+                            # Frames that have arrived are handed out without a pause; timers,
+                            # pongs and the user must get their turn all the same.
+                            await asyncio.sleep(0)
+                        if echoed is not None and echoed in payload:
+                            payload = mask(payload)  # noqa: PLW2901 - from here on only this one
+                        frame = decode(payload, binary=binary)
+                        if isinstance(frame, ChatEventFrame):
+                            hand_over(frame)
                             continue
-                        frame = frame.bare
-                    if isinstance(frame, ChatEventFrame):
-                        self._hand_over(frame)
-                        continue
-                    self._attend(frame)
-                    if (answer := setup.receive(frame)) is not None:
-                        self.send(answer)
-                    if setup.ready and self.ready_since is None:
-                        deadline.reschedule(None)
-                        lease.accepted()
-                        self._become_ready(setup.capabilities)
-                    self._hand_over(frame)
+                        if (masked := mask(payload)) is not payload:
+                            frame = decode(masked, binary=binary)
+                        if (known := self._known(frame)) is None:
+                            continue
+                        if not isinstance(known, ChatEventFrame):
+                            self._attend(known, setup)
+                            if setup.ready and self.ready_since is None:
+                                deadline.reschedule(None)
+                                lease.accepted()
+                                self._become_ready(setup.capabilities)
+                        hand_over(known)
         except TimeoutError as error:
             raise SessionTimeout(
                 f"{link.server} opened the connection but did not set up the session within "
@@ -253,8 +246,19 @@ class Attempt:
             # Without the traceback, whose lines could repeat the frame.
             _LOGGER.error("a frame could not be handled: %s", kind)  # noqa: TRY400
 
-    def _attend(self, frame: ServerFrame) -> None:
-        """Answer a heartbeat; let a refusal of ticket or credentials end the connection."""
+    def _known(self, frame: ServerFrame | IgnoredFrame) -> ServerFrame | None:
+        """Count a frame that cannot be used; return what is left of it, or the frame itself."""
+        if not isinstance(frame, IgnoredFrame):
+            return frame
+        telemetry = self._link.telemetry
+        telemetry.count(table.FRAME_IGNORED_COUNT, reason=frame.reason)
+        telemetry.note("frame", f"ignored: {frame.detail}")
+        self._link.hooks.frame_ignored(frame)
+        bare: ServerFrame | None = frame.bare
+        return bare
+
+    def _attend(self, frame: ServerFrame, setup: SessionSetup) -> None:
+        """Set the session up, answer a heartbeat, or let a refusal end the connection."""
         match frame:
             case ServerHeartbeatPing() if self._unsent_pongs < MAX_UNSENT_PONGS:
                 now = format_timestamp(self._link.clock.wall())
@@ -267,6 +271,8 @@ class Attempt:
                 raise authentication_failure(error_text(frame.error), code)
             case _:
                 pass
+        if (answer := setup.receive(frame)) is not None:
+            self.send(answer)
 
     def _pong_sent(self, _: asyncio.Future[None]) -> None:
         self._unsent_pongs -= 1

@@ -49,11 +49,20 @@ class Backoff:
         self._nobody_late = 0
         self._server_failures = 0
 
+    def recovered(self) -> None:
+        """A session is ready: the outage is over. Whether it lasts, :meth:`reset` is told."""
+        self._outage_since = None
+        self._nobody_late = 0
+
     def next_delay(self, failure: Failure, now: float) -> float:
         """Return the seconds to wait after a failure at ``now`` (boot clock)."""
         if self._outage_since is None:
             self._outage_since = now
         if failure == "nobody":
+            # Nobody at all: the server is down, and what comes back has been started afresh. What
+            # the one before it did does not count against it, or a few restarts in a row, as
+            # whoever works on a server makes them, would end in waits of half a minute.
+            self._server_failures = 0
             return self._after_nobody(now - self._outage_since)
         self._nobody_late = 0
         first = self._server_failures == 0

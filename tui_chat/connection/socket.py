@@ -11,15 +11,14 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.frames import Frame, Opcode
 
 from tui_chat.clock import Clock
+from tui_chat.connection.inbox import Inbound, InboundConnection
 from tui_chat.connection.policy import close_error, half_open, handshake_error
 from tui_chat.errors import (
     ConfigurationError,
@@ -63,30 +62,6 @@ class _SilentLogger(logging.LoggerAdapter[logging.Logger]):
 
 
 _LOGGER: Final = _SilentLogger(logging.getLogger("tui_chat.connection.websockets"), {})
-
-
-class _Connection(ClientConnection):
-    """Notes when anything arrives and whether a message was text or binary.
-
-    ``recv(decode=False)`` keeps invalid UTF-8 from ending the connection but does not say which
-    kind of message it was; the opcodes of the frames do, and they come in the same order.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.binary: deque[bool] = deque()
-        self.heard = asyncio.Event()
-        self.heard_at = self.loop.time()
-
-    def data_received(self, data: bytes) -> None:
-        self.heard_at = self.loop.time()
-        self.heard.set()
-        super().data_received(data)
-
-    def process_event(self, event: Any) -> None:
-        if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self.binary.append(event.opcode is Opcode.BINARY)
-        super().process_event(event)
 
 
 class _Connect(connect):
@@ -148,7 +123,7 @@ async def dial(
             close_timeout=CLOSE_TIMEOUT,
             max_size=max_frame,
             logger=_LOGGER,
-            create_connection=_Connection,
+            create_connection=InboundConnection,
             **tls,
         )
     except (websockets.InvalidURI, ValueError):
@@ -186,7 +161,7 @@ async def dial(
         if opening.reached:
             raise _broken(error, server) from error
         raise network_error(error, server, proxy) from error
-    assert isinstance(connection, _Connection)  # noqa: S101 - create_connection says so
+    assert isinstance(connection, InboundConnection)  # noqa: S101 - create_connection says so
     return Socket(connection, mask, on_pong)
 
 
@@ -225,7 +200,7 @@ class Socket:
 
     def __init__(
         self,
-        connection: _Connection,
+        connection: InboundConnection,
         mask: Callable[[str], str],
         on_pong: Callable[[float], object],
     ) -> None:
@@ -239,17 +214,16 @@ class Socket:
         self._dead = False
         self.round_trip: float | None = None
 
-    async def receive(self) -> tuple[bytes, bool]:
-        """Return the next message's payload and whether it was binary.
+    async def receive(self) -> list[Inbound]:
+        """Return the messages that have arrived, one at least, each with whether it was binary.
 
         Raises:
             TuiChatError: why the connection ended.
         """
         try:
-            payload = await self._connection.recv(decode=False)
+            return await self._connection.messages()
         except websockets.ConnectionClosed as closed:
             raise self._why(closed) from closed
-        return payload, self._connection.binary.popleft()
 
     def send(self, payload: bytes) -> asyncio.Future[None]:
         """Queue one text message; messages leave in the order of these calls.

@@ -145,7 +145,7 @@ class MessageAdded(Struct, frozen=True):
     message: Message
 
 
-class TextAppended(Struct, frozen=True):
+class TextAppended(Struct, frozen=True, gc=False):  # holds nothing that could refer to it
     """More text for a message that streams."""
 
     message_id: int

@@ -54,6 +54,13 @@ _PROVIDER_EVENTS: Final = frozenset({"provider-event", "latitude-event"})
 def reduce(conversation: Conversation, frame: ServerFrame, now: float) -> list[Change]:
     """Return what a frame from the server changes; nothing for frames that are not about it."""
     if isinstance(frame, ChatEventFrame):
+        # Straight to by far the commonest of all frames: a piece of the text that is open.
+        if (
+            frame.event == "content-delta"
+            and (open_text := conversation.open_text) is not None
+            and (delta := frame.data.delta)
+        ):
+            return [TextAppended(open_text, delta)]
         return _chat_event(conversation, frame, now)
     match frame:
         case ChatFinished():

@@ -100,7 +100,7 @@ class ThreadCreated(_ServerFrame, frozen=True, tag="thread_created"):
     data: ThreadData
 
 
-class ChatEventData(Struct, frozen=True):
+class ChatEventData(Struct, frozen=True, gc=False):  # from JSON, where nothing goes in circles
     """The payload of a ``chat_event``; which fields are set depends on ``event`` and ``type``.
 
     One flat structure decodes in one pass, which is what makes a text delta cheap. ``id`` is
@@ -118,7 +118,7 @@ class ChatEventData(Struct, frozen=True):
     result: Any = UNSET
 
 
-class ChatEventFrame(_ServerFrame, frozen=True, tag="chat_event"):
+class ChatEventFrame(_ServerFrame, frozen=True, tag="chat_event", gc=False):
     """One event of a run: text, reasoning, or a tool on the server."""
 
     event: str
