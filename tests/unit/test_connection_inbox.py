@@ -113,6 +113,10 @@ async def test_nothing_is_read_from_the_network_while_enough_waits() -> None:
         assert len(connection._inbox) < 2 * HIGH_WATER
         await connection.messages()
         await until(lambda: sent > before)
+        await until(lambda: len(connection._inbox) > HIGH_WATER)
+        connection.leave()
+        async with asyncio.timeout(5):  # the server's answer to the close is read
+            await connection.close()
 
 
 async def test_whoever_waits_is_told_that_nothing_more_comes() -> None:

@@ -41,6 +41,7 @@ class InboundConnection(ClientConnection):
         self._fragments_binary = False
         self._reader: asyncio.Future[None] | None = None
         self._held = False
+        self._left = False
 
     async def messages(self) -> list[Inbound]:
         """Return all that has arrived since the last call, one message at least. One reader.
@@ -57,10 +58,14 @@ class InboundConnection(ClientConnection):
         if not self._inbox:
             raise self.protocol.close_exc
         arrived, self._inbox = self._inbox, []
-        if self._held:
-            self._held = False
-            self.transport.resume_reading()
+        self._read_on()
         return arrived
+
+    def leave(self) -> None:
+        """Nobody wants messages any more: forget them, so that the end of it all can be read."""
+        self._left = True
+        self._inbox.clear()
+        self._read_on()
 
     def data_received(self, data: bytes) -> None:
         """Take in what the network brought."""
@@ -86,11 +91,18 @@ class InboundConnection(ClientConnection):
             self._fragments.clear()
 
     def _arrived(self, message: Inbound) -> None:
+        if self._left:
+            return
         self._inbox.append(message)
         self._wake_reader()
         if len(self._inbox) > HIGH_WATER and not self._held:
             self._held = True
             self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._held:
+            self._held = False
+            self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take in that nothing more will come."""

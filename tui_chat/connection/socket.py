@@ -319,6 +319,7 @@ class Socket:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End the connection: politely within a second, else at once. Idempotent."""
         self._writer.cancel()
+        self._connection.leave()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT):
