@@ -59,6 +59,9 @@ class WebSocketChatClient:
         source: where tickets come from, for servers with another ticket API.
         shared: given by a :class:`~tui_chat.ConnectionPool` to the clients it makes.
         options: :class:`ClientOptions`, for use as an async context manager.
+
+    Attributes:
+        telemetry: what is measured; see :mod:`tui_chat.telemetry`.
     """
 
     def __init__(
@@ -73,11 +76,11 @@ class WebSocketChatClient:
         **options: Any,
     ) -> None:
         clock = clock or SystemClock()
-        self._telemetry = Telemetry(clock)
+        self.telemetry = Telemetry(clock)
         self._around = Surroundings(
             clock=clock,
             rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
-            telemetry=self._telemetry,
+            telemetry=self.telemetry,
             http_client=http_client,
             ssl_context=ssl_context,
             source=source,
@@ -96,7 +99,7 @@ class WebSocketChatClient:
             self,
             send=self._send,
             clock=clock,
-            telemetry=self._telemetry,
+            telemetry=self.telemetry,
             events=self._events,
         )
 
@@ -264,14 +267,9 @@ class WebSocketChatClient:
 
     def get_debug_info(self) -> ClientDebugInfo:
         """Return everything worth knowing for finding out what is wrong, without any secret."""
-        running = self._running
-        return ClientDebugInfo(
-            connection=self.get_connection_status(),
-            ticket=None if running is None else running.tickets.get_debug_info(),
-            counters=self._telemetry.counters,
-            recent=self._telemetry.recent,
-            capabilities=tuple(sorted(self._dialogue.capabilities)),
-        )
+        tickets = None if self._running is None else self._running.tickets
+        status, capabilities = self.get_connection_status(), self._dialogue.capabilities
+        return ClientDebugInfo.of(status, tickets, self.telemetry, capabilities)
 
     # -- talking --------------------------------------------------------------------------------
 
@@ -313,7 +311,7 @@ class WebSocketChatClient:
             )
         )
         self._dialogue.user_sent(message)
-        self._telemetry.count(table.MESSAGE_COUNT)
+        self.telemetry.count(table.MESSAGE_COUNT)
         try:
             await written
         except ConnectionClosed as error:
@@ -364,11 +362,11 @@ class WebSocketChatClient:
 
     def handle_ticket_renewed(self, ticket: TicketView) -> None:
         """A fresh ticket is kept for the next handshake; the open socket is not touched."""
-        self._telemetry.note("ticket", f"number {ticket.serial}, good for {ticket.lifetime:.0f} s")
+        self.telemetry.note("ticket", f"number {ticket.serial}, good for {ticket.lifetime:.0f} s")
 
     def handle_authentication_failure(self, error: TuiChatError) -> None:
         """Credentials or tickets are refused: no renewal until a session is ready again."""
-        self._telemetry.note("ticket", str(error))
+        self.telemetry.note("ticket", str(error))
         if self._running is not None:
             self._running.tickets.stop_proactive_renewal()
 
@@ -379,7 +377,7 @@ class WebSocketChatClient:
 
     def thread_named(self, provider_res_id: str) -> None:
         """The server has named the thread."""
-        self._telemetry.note("run", f"thread {provider_res_id}")
+        self.telemetry.note("run", f"thread {provider_res_id}")
         if self._running is not None:
             self._running.metadata.thread_named(provider_res_id)
 

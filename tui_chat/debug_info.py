@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tui_chat.connection.status import ConnectionStatus
-from tui_chat.telemetry import LogEntry
+from tui_chat.telemetry import LogEntry, Telemetry, TelemetrySnapshot
+from tui_chat.ticket import TicketManager
 from tui_chat.ticket.debug_info import TicketDebugInfo
 
 __all__ = ["ClientDebugInfo", "LogEntry"]
@@ -22,6 +24,7 @@ class ClientDebugInfo:
             their attributes: ``name{key=value}``.
         recent: the latest events, oldest first.
         capabilities: the extensions the server announced for this session.
+        telemetry: everything that is measured; :meth:`TelemetrySnapshot.to_json` writes it down.
     """
 
     connection: ConnectionStatus
@@ -29,3 +32,22 @@ class ClientDebugInfo:
     counters: dict[str, int]
     recent: tuple[LogEntry, ...]
     capabilities: tuple[str, ...] = ()
+    telemetry: TelemetrySnapshot | None = None
+
+    @classmethod
+    def of(
+        cls,
+        connection: ConnectionStatus,
+        tickets: TicketManager | None,
+        telemetry: Telemetry,
+        capabilities: Iterable[str],
+    ) -> ClientDebugInfo:
+        """Take a snapshot."""
+        return cls(
+            connection=connection,
+            ticket=None if tickets is None else tickets.get_debug_info(),
+            counters=telemetry.counters,
+            recent=telemetry.recent,
+            capabilities=tuple(sorted(capabilities)),
+            telemetry=telemetry.snapshot(),
+        )

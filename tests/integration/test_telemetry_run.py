@@ -39,7 +39,7 @@ IN_VIRTUAL_TIME = {
 def telemetries(client: WebSocketChatClient) -> list[Telemetry]:
     """Return the client's telemetry and its ticket manager's, which may be the same."""
     assert client._running is not None
-    found = [client._telemetry, client._running.tickets.telemetry]
+    found = [client.telemetry, client._running.tickets.telemetry]
     return found[:1] if found[0] is found[1] else found
 
 
