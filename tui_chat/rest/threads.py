@@ -6,15 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from tui_chat.errors import (
-    CredentialsRejected,
-    RateLimited,
-    RequestRejected,
-    ServerError,
-    TuiChatError,
-)
 from tui_chat.protocol.http import THREADS_PATH
-from tui_chat.ticket.answers import Answer, read_retry_after
+from tui_chat.rest.refusals import refusal
 from tui_chat.ticket.auth import AuthData
 from tui_chat.ticket.http_api import HttpApi
 
@@ -42,18 +35,4 @@ class ThreadsApi(HttpApi):
         path = f"{THREADS_PATH}/{quote(thread_id, safe='')}"
         answer = await self._request("PATCH", path, auth, dict(changes))
         if answer.status >= 300:
-            raise _refusal(answer)
-
-
-def _refusal(answer: Answer) -> TuiChatError:
-    said, status = answer.error(), answer.status
-    code = said.code or None
-    detail = f"HTTP {status}" + (f": {said.text}" if said.text else "")
-    sentence = f"The server did not take the change of the thread ({detail})."
-    if status in (401, 403):
-        return CredentialsRejected(sentence, status=status, code=code)
-    if status == 429:
-        return RateLimited(sentence, retry_after=read_retry_after(answer), code=code)
-    if status in (408, 425) or status >= 500:
-        return ServerError(sentence, status=status, code=code)
-    return RequestRejected(sentence, status=status, code=code)
+            raise refusal(answer, "The server did not take the change of the thread")
