@@ -16,7 +16,7 @@ import hypothesis.configuration
 import pytest
 from hypothesis import settings
 
-from tests.support.leaks import GRACE, Resources
+from tests.support.leaks import GRACE, Resources, timers
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
@@ -108,15 +108,18 @@ def no_leaks(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 async def no_task_left() -> AsyncIterator[None]:
-    """Fail an async test that leaves a task on its loop."""
-    before = asyncio.all_tasks()
-    yield
+    """Fail an async test that leaves a task or a timer on its loop."""
     loop = asyncio.get_running_loop()
+    before, timers_before = asyncio.all_tasks(), set(timers(loop))
+    yield
     end = loop.time() + GRACE
-    while left := asyncio.all_tasks() - before - {asyncio.current_task()}:
+    while left := [
+        *(asyncio.all_tasks() - before - {asyncio.current_task()}),
+        *(set(timers(loop)) - timers_before),
+    ]:
         if loop.time() > end:
-            names = "\n".join(f"  {task!r}" for task in left)
-            pytest.fail(f"the test left {len(left)} asyncio task(s) running:\n{names}")
+            names = "\n".join(f"  {each!r}" for each in left)
+            pytest.fail(f"the test left {len(left)} asyncio task(s) or timer(s):\n{names}")
         await asyncio.sleep(0.01)
 
 

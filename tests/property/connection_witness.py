@@ -239,14 +239,16 @@ class World:
         try:
             self.client.start(**self.options)
         except TuiChatError as error:
+            self.begun -= 1  # it is the start before that still goes on
             self.caught(error)
 
     async def _on_init(self, number: int) -> None:
         try:
             await self.client.on_init(**self.options)
         except BaseException as error:
-            started_already = getattr(error, "code", "") == "ALREADY_STARTED"
-            if number == self.begun and not started_already:
+            if getattr(error, "code", "") == "ALREADY_STARTED":
+                self.begun -= 1  # it is the start before that still goes on
+            elif number == self.begun:
                 self.quiet = True  # "nothing goes on behind the error"
             raise
 

@@ -6,13 +6,14 @@ Where a platform does not tell (descriptors on Windows), that part of the check 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Resources", "children_of"]
+__all__ = ["Resources", "children_of", "timers"]
 
 GRACE = 2.0
 """Seconds a thread or child that is on its way out may take to be gone."""
@@ -58,6 +59,12 @@ class Resources:
             if not left or time.monotonic() > end:
                 return left
             time.sleep(0.01)
+
+
+def timers(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
+    """Return what is scheduled on a loop and was not cancelled."""
+    scheduled: list[asyncio.TimerHandle] = getattr(loop, "_scheduled", [])
+    return [handle for handle in scheduled if not handle.cancelled()]
 
 
 def _descriptors() -> frozenset[tuple[int, str]]:

@@ -50,6 +50,12 @@ def test_child():
 async def test_task():
     kept.append(asyncio.create_task(asyncio.sleep(3600), name="left-over-task"))
 
+def left_over_timer():
+    pass
+
+async def test_timer():
+    asyncio.get_running_loop().call_later(3600, left_over_timer)
+
 async def never():
     pass
 
@@ -154,6 +160,7 @@ def test_what_is_clean_passes(results: dict[str, str], name: str) -> None:
         ("test_socket", "socket:["),
         ("test_child", "child process"),
         ("test_task", "left-over-task"),
+        ("test_timer", "left_over_timer"),
         ("test_coroutine_never_awaited", "never awaited"),
     ],
 )
