@@ -275,7 +275,7 @@ async def test_an_id_that_is_used_again_for_another_call_is_another_call() -> No
 
 async def test_a_result_that_cannot_be_encoded_is_answered_with_an_error() -> None:
     nested: list[Any] = []
-    for _ in range(5_000):
+    for _ in range(100_000):
         nested = [nested]
     line = Line(ClientTool(lambda: nested, name="deep"), ClientTool(lambda: 10**5000, name="big"))
     line.calls.request(ToolCallRequest("1", "deep"))
