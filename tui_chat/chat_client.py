@@ -13,7 +13,7 @@ import httpx
 from msgspec import UNSET
 
 from tui_chat.assembly import Parts, Shared, Surroundings
-from tui_chat.client_options import ClientOptions
+from tui_chat.client_options import ClientOptions, check_options
 from tui_chat.clock import Clock, SystemClock
 from tui_chat.connection.manager import ReconnectCause
 from tui_chat.connection.status import ConnectionStatus
@@ -143,6 +143,7 @@ class WebSocketChatClient:
         self._begin(options, keep_trying=True)
 
     def _begin(self, options: ClientOptions, *, keep_trying: bool) -> Parts:
+        check_options(options)
         for name in _SECRET_OPTIONS:
             # In place: the caller's frames hold this very dictionary.
             options[name] = Secret(options[name])

@@ -276,12 +276,11 @@ def _off(skew: float | None) -> str:
 
 
 def _until(evidence: Evidence, seconds: float | None) -> str:
-    wait = evidence.retry_in if evidence.retry_in is not None else seconds
-    if wait is None:
-        return ""
     if evidence.now is None:
-        return f" for {_duration(wait)}"
-    return f" until {_time(evidence.now + wait)}"
+        return "" if seconds is None else f" for {_duration(seconds)}"
+    # Not from what the error says: how long ago it was said is not known here.
+    wait = evidence.retry_in
+    return "" if wait is None else f" until {_time(evidence.now + wait)}"
 
 
 def _time(epoch: float | None) -> str:

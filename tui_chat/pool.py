@@ -15,7 +15,7 @@ import httpx
 
 from tui_chat.assembly import Shared, Surroundings, make_tickets, route
 from tui_chat.chat_client import WebSocketChatClient
-from tui_chat.client_options import ClientOptions, ConversationOptions
+from tui_chat.client_options import ClientOptions, ConversationOptions, check_names, check_options
 from tui_chat.clock import Clock, SystemClock
 from tui_chat.connection.admission import Admission
 from tui_chat.errors import ClientClosed, ConfigurationError, PoolFull
@@ -65,6 +65,7 @@ class ConnectionPool:
         source: TicketSource | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
+        check_options(options)
         for name in ("user_mp_auth_token", "chat_server_key"):
             cast("dict[str, Any]", options)[name] = Secret(cast("dict[str, Any]", options)[name])
         if max_connections < 1 or max_connecting < 1:
@@ -159,6 +160,7 @@ class ConnectionPool:
     # -- inside ---------------------------------------------------------------------------------
 
     def _options_with(self, conversation: ConversationOptions) -> ClientOptions:
+        check_names(conversation, ConversationOptions)
         return cast("ClientOptions", {**self._options, **conversation})
 
     def _new_client(self) -> WebSocketChatClient:

@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=[benchmark.name for benchmark in BENCHMARKS],
         help="one benchmark; may be given several times",
     )
-    parser.add_argument("--quick", action="store_true", help="only show that it works, in seconds")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="only the cheapest, to see that it works",
+    )
     parser.add_argument("--list", action="store_true", help="name the benchmarks and stop")
     options = parser.parse_args(arguments)
     if options.list:

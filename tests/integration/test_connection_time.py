@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from tests.integration.client_support import SESSION, Script, establish
-from tests.virtual import FakeTicketServer, Reply, VirtualClock, virtual
+from tests.virtual import FakeTicketServer, Reply, VirtualClock, failure, virtual
 from tui_chat import AuthLoop, ClientClosed, RateLimited, WebSocketChatClient
 from tui_chat.connection.manager import ReconnectCause
 from tui_chat.connection.status import ConnectionState
@@ -355,3 +355,22 @@ async def test_tickets_refused_on_open_sessions_are_replaced_and_open_the_circui
         assert len(line.script.tickets) == 3
         assert len(set(line.script.tickets)) == 3
         await line.client.disconnect()
+
+
+@virtual
+async def test_while_the_first_ticket_does_not_come_it_is_said_why(clock: VirtualClock) -> None:
+    replies = [Reply(error=failure("refused")), Reply(hang=True)]
+    source = FakeTicketServer(clock, script=iter(replies))
+    client = WebSocketChatClient(source=source, clock=clock, rng=random.Random(1))
+    client.start(chat_server_url="http://127.0.0.1", user_mp_auth_token="t", chat_server_key="k")
+    await until(lambda: client.get_connection_status().cause)
+    status = client.get_connection_status()
+    assert (status.state.value, status.diagnosis and status.diagnosis.trouble) == (
+        "ticket",
+        "network",
+    )
+    await asyncio.sleep(5)
+    said = client.get_connection_status().diagnosis
+    assert said is not None
+    assert "has not answered the request for a ticket for 5 seconds" in said.sentence
+    await client.disconnect()

@@ -26,7 +26,13 @@ from tui_chat.connection.policy import authentication_failure
 from tui_chat.connection.session import SessionSetup
 from tui_chat.connection.socket import Socket, dial
 from tui_chat.connection.status import WebSocketState
-from tui_chat.errors import NetworkError, SessionTimeout, TicketRejected, TuiChatError
+from tui_chat.errors import (
+    NetworkError,
+    RequestTimeout,
+    SessionTimeout,
+    TicketRejected,
+    TuiChatError,
+)
 from tui_chat.network import Network
 from tui_chat.protocol.client_frames import ClientFrame, HeartbeatPong
 from tui_chat.protocol.codec import SERVER_FRAMES, IgnoredFrame, encode, error_text
@@ -42,6 +48,7 @@ from tui_chat.secret import Secret
 from tui_chat.telemetry import Telemetry, table
 from tui_chat.text import one_line
 from tui_chat.ticket import TicketLease, TicketManager
+from tui_chat.ticket.events import TicketEvent, TicketRenewalFailed
 
 __all__ = ["Attempt", "Link"]
 
@@ -52,6 +59,8 @@ YIELD_EVERY: Final = 100
 MAX_UNSENT_PONGS: Final = 16
 """Answers to heartbeats that may wait to be written. A server that asks faster than it reads the
 answers does not need more of them."""
+SLOW: Final = 5.0
+"""Seconds without a ticket after which it is said that the server does not answer."""
 SESSION_TIMEOUT: Final = 10.0
 """Seconds from the open socket to the ready session."""
 
@@ -132,7 +141,7 @@ class Attempt:
             request_id=self._request_id,
             websocket_state=WebSocketState.CONNECTING,
         )
-        lease = self.lease = await link.tickets.lease(request_id=self._request_id)
+        lease = self.lease = await self._lease()
         self._mask = Mask(lease.value, link.tickets.auth_data.secrets)
         board.settle(board.machine.leased(), cause=cause)
         socket = await self._dial(lease)
@@ -155,6 +164,25 @@ class Attempt:
             finally:
                 await socket.close()
                 self._meter.closed(opened, ended)
+
+    async def _lease(self) -> TicketLease:
+        """Borrow a ticket; say meanwhile what keeps it from coming."""
+        link, board = self._link, self._board
+
+        def failed(event: TicketEvent) -> None:
+            if isinstance(event, TicketRenewalFailed):
+                board.update(cause=event.error)
+
+        slow = RequestTimeout(
+            f"{link.server} has not answered the request for a ticket for {SLOW:g} seconds."
+        )
+        timer = asyncio.get_running_loop().call_later(SLOW, lambda: board.update(cause=slow))
+        unsubscribe = link.tickets.subscribe(failed)
+        try:
+            return await link.tickets.lease(request_id=self._request_id)
+        finally:
+            timer.cancel()
+            unsubscribe()
 
     def send(self, frame: ClientFrame) -> asyncio.Future[None]:
         """Send a frame; see :meth:`Socket.send`. Only while :attr:`socket` is there."""

@@ -128,7 +128,7 @@ def handshake_error(
     """Return the error for a WebSocket upgrade that was answered with an HTTP status."""
     if status in (401, 403) or code in _TICKET_REASONS or code in _CREDENTIAL_CODES:
         return authentication_failure(text, code, status=status)
-    detail = f": {text}" if text else ""
+    detail = f": {text.rstrip('.')}" if text else ""
     if status == 429:
         return RateLimited(
             f"The server limits how often one may connect{detail}.",

@@ -45,7 +45,10 @@ _CHECKS: Final = {
     64: ("TLS_HOST_NAME", "it was issued for another address"),
 }
 _NETWORK: Final = "Check this machine's network."
-_PROXY: Final = "Check HTTPS_PROXY or ALL_PROXY, or name the server in NO_PROXY."
+_PROXY: Final = (
+    "Check HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, and the login in it, or name the server "
+    "in NO_PROXY."
+)
 _TLS_ADVICE: Final = {
     "TLS_EXPIRED": "The server's operator has to renew it; or this machine's clock is wrong.",
     "TLS_NOT_YET_VALID": "Check this machine's clock; if it is right, wait, or tell the operator.",
@@ -144,16 +147,16 @@ def proxy_refusal(proxy: Proxy, status: int | None, detail: str = "") -> Network
         status: the HTTP status it answered, None if it speaks no HTTP.
         detail: what it said, cleaned and bounded.
     """
-    said = f": {detail}" if detail else ""
+    said = f": {detail.rstrip('.')}" if detail else ""
     if status == 407:
-        what = (
-            "does not accept the user name and password it was given"
+        what, do = (
+            ("does not accept the user name and password it was given", "Correct them in")
             if proxy.has_credentials
-            else "wants a user name and password"
+            else ("wants a user name and password", "Put them into")
         )
         return NetworkError(
             f"The proxy {proxy} {what} (HTTP 407).",
-            advice="Put user name and password into the proxy's URL in HTTPS_PROXY or ALL_PROXY.",
+            advice=f"{do} the proxy's URL in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY.",
             code="PROXY_LOGIN",
             reached=True,
         )

@@ -106,7 +106,7 @@ def proxy_for(server: ServerUrl) -> Proxy | None:
         ) from None
     if proxy.is_socks and not all(map(importlib.util.find_spec, _SOCKS_MODULES)):
         raise ConfigurationError(
-            f"The environment names a SOCKS proxy ({proxy}), for which a part is not installed: "
+            f"The environment names a SOCKS proxy ({proxy}), which needs python-socks and socksio: "
             f"pip install 'tui-chat[socks]'. Or add {server.host} to NO_PROXY.",
             code="PROXY",
         )

@@ -76,7 +76,7 @@ class UploadsApi(HttpApi):
 
     def __init__(
         self,
-        server: ServerUrl,
+        server: ServerUrl | str,
         *,
         max_bytes: int = MAX_UPLOAD_BYTES,
         max_files: int = MAX_UPLOADS_PER_MESSAGE,

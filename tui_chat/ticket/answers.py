@@ -234,7 +234,7 @@ def _what(status: int, said: ErrorAnswer) -> str:
     return (
         f"{status}"
         + (f" {said.code}" if said.code else "")
-        + (f": {said.text}" if said.text else "")
+        + (f": {said.text.rstrip('.')}" if said.text else "")
     )
 
 

@@ -36,7 +36,9 @@ class HttpTicketSource(HttpApi):
         options: see :class:`~tui_chat.ticket.http_api.HttpApi`.
     """
 
-    def __init__(self, server: ServerUrl, *, send_user_id: bool = False, **options: Any) -> None:
+    def __init__(
+        self, server: ServerUrl | str, *, send_user_id: bool = False, **options: Any
+    ) -> None:
         super().__init__(server, **options)
         self._send_user_id = send_user_id
 

@@ -101,7 +101,7 @@ class HttpApi:
 
     def __init__(
         self,
-        server: ServerUrl,
+        server: ServerUrl | str,
         *,
         client: httpx.AsyncClient | None = None,
         network: Network | None = None,
@@ -112,6 +112,7 @@ class HttpApi:
         token_prefix: str = "",
         key_header: str = KEY_HEADER,
     ) -> None:
+        server = ServerUrl.parse(server) if isinstance(server, str) else server
         self._server = server
         self._client = client
         self._owns_client = client is None
