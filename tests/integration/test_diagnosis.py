@@ -213,7 +213,7 @@ async def test_a_server_that_restarts() -> None:
 async def test_a_server_in_maintenance() -> None:
     async with http_answer("503 Service Unavailable\r\nRetry-After: 120") as url:
         async with started(url) as client:
-            found = await diagnosis(client)
+            found = await diagnosis(client, lambda d: "until" in d.sentence)
     assert found.trouble is Trouble.RESTARTING
     assert "503" in found.sentence
     assert "left alone until " in found.sentence
@@ -223,7 +223,7 @@ async def test_a_server_in_maintenance() -> None:
 async def test_a_limit_and_until_when() -> None:
     async with http_answer("429 Too Many Requests\r\nRetry-After: 300") as url:
         async with started(url) as client:
-            found = await diagnosis(client)
+            found = await diagnosis(client, lambda d: "until" in d.sentence)
     assert found.trouble is Trouble.RATE_LIMITED
     assert found.sentence.startswith("The server limits how often one may ask")
     assert "until " in found.sentence

@@ -170,7 +170,7 @@ class Attempt:
         link, board = self._link, self._board
 
         def failed(event: TicketEvent) -> None:
-            if isinstance(event, TicketRenewalFailed):
+            if isinstance(event, TicketRenewalFailed) and not event.final:
                 board.update(cause=event.error)
 
         slow = RequestTimeout(
