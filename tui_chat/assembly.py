@@ -6,7 +6,7 @@ import random
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -19,7 +19,9 @@ from tui_chat.connection.manager import WebSocketManager
 from tui_chat.errors import ConfigurationError, TuiChatError
 from tui_chat.network import Network, resolve_network
 from tui_chat.protocol.codec import MAX_FRAME_BYTES
+from tui_chat.protocol.history import HistoryPage
 from tui_chat.protocol.urls import ServerUrl
+from tui_chat.rest.messages import MessagesApi
 from tui_chat.rest.metadata import ThreadMetadata
 from tui_chat.rest.threads import ThreadsApi
 from tui_chat.telemetry import Telemetry
@@ -28,6 +30,9 @@ from tui_chat.ticket.events import TicketEvent, TicketView
 from tui_chat.ticket.http_api import USER_AGENT
 
 __all__ = ["Parts", "Shared", "Surroundings", "make_tickets", "route"]
+
+HISTORY_PAGE: Final = 200
+"""Messages asked for at once; the embedded server gives no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Parts:
         tickets: owns the ticket.
         connection: keeps one session alive.
         metadata: the thread's metadata.
+        messages: the threads' history.
         unsubscribe: ends the listening to ticket events.
         shared: what belongs to the pool and is not ended here, None without one.
     """
@@ -87,6 +93,7 @@ class Parts:
     tickets: TicketManager
     connection: WebSocketManager
     metadata: ThreadMetadata
+    messages: MessagesApi
     unsubscribe: Callable[[], None]
     shared: Shared | None
 
@@ -142,12 +149,8 @@ class Parts:
         admission = (
             Admission(around.rng, around.clock.boot()) if shared is None else shared.admission
         )
-        threads = ThreadsApi(
-            server,
-            client=around.http_client,
-            network=network,
-            clock=around.clock,
-        )
+        client, clock = around.http_client, around.clock
+        threads = ThreadsApi(server, client=client, network=network, clock=clock)
         link = Link(
             server,
             tickets,
@@ -162,8 +165,19 @@ class Parts:
             tickets,
             WebSocketManager(link, admission),
             ThreadMetadata(threads, auth=lambda: tickets.auth_data, failed=on_metadata_refused),
+            MessagesApi(server, client=client, network=network, clock=clock),
             tickets.subscribe(on_ticket),
             shared,
+        )
+
+    async def history(self, thread_id: str, before: str | None) -> HistoryPage:
+        """Return the newest page of a thread's history, or the one before a message.
+
+        Raises:
+            TuiChatError: why there is none.
+        """
+        return await self.messages.page(
+            self.tickets.auth_data, thread_id=thread_id, before=before, limit=HISTORY_PAGE
         )
 
     async def close(self) -> None:
@@ -173,6 +187,7 @@ class Parts:
         try:
             await self.connection.close()
             await self.metadata.aclose()
+            await self.messages.aclose()
         finally:
             self.unsubscribe()
             if self.shared is None:

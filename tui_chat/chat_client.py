@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any, Final, Self, Unpack
 
 import httpx
-from msgspec import UNSET
 
 from tui_chat.assembly import Parts, Shared, Surroundings
 from tui_chat.client_options import ClientOptions, check_options
@@ -19,23 +18,24 @@ from tui_chat.connection.manager import ReconnectCause
 from tui_chat.connection.status import ConnectionStatus
 from tui_chat.conversation.model import Message
 from tui_chat.debug_info import ClientDebugInfo
+from tui_chat.delivery.framing import SecretResolver
+from tui_chat.delivery.item import SecretReference
+from tui_chat.delivery.record import ConversationRecord, MemoryRecord
 from tui_chat.dialogue import Dialogue
 from tui_chat.errors import (
     ClientClosed,
     ConfigurationError,
-    ConnectionClosed,
-    DeliveryUnknown,
-    MessageRefused,
     NotConnected,
     TuiChatError,
 )
 from tui_chat.event_stream import EventStream
-from tui_chat.events import ChatEvent, ConnectionChanged, ServerNotice, TicketChanged
-from tui_chat.protocol.client_frames import ChatMessage, ClientFrame, StopRun
+from tui_chat.events import ChatEvent, ConnectionChanged
+from tui_chat.protocol.client_frames import ClientFrame, StopRun
+from tui_chat.protocol.history import HistoryPage
 from tui_chat.secret import Secret
-from tui_chat.telemetry import Telemetry, table
+from tui_chat.telemetry import Telemetry
 from tui_chat.ticket import TicketSource
-from tui_chat.ticket.events import TicketEvent, TicketView
+from tui_chat.ticket.events import TicketView
 from tui_chat.tools import ClientTool
 
 __all__ = ["WebSocketChatClient"]
@@ -58,10 +58,16 @@ class WebSocketChatClient:
         ssl_context: for HTTP and WebSocket alike; by default the system's trust store.
         source: where tickets come from, for servers with another ticket API.
         shared: given by a :class:`~tui_chat.ConnectionPool` to the clients it makes.
+        record: where conversation and outbox are kept, from
+            :meth:`tui_chat.storage.Store.resume`; by default in memory only.
+        secrets: looks up a secret by its name, for messages with headers for MCP servers.
+        send_leftovers: whether messages that an earlier run of the program left in the record are
+            sent without asking; otherwise they wait for ``delivery.release()``.
         options: :class:`ClientOptions`, for use as an async context manager.
 
     Attributes:
         telemetry: what is measured; see :mod:`tui_chat.telemetry`.
+        delivery: the outbox: what waits, and what can be done about it.
     """
 
     def __init__(
@@ -73,6 +79,9 @@ class WebSocketChatClient:
         ssl_context: ssl.SSLContext | None = None,
         source: TicketSource | None = None,
         shared: Shared | None = None,
+        record: ConversationRecord | None = None,
+        secrets: SecretResolver | None = None,
+        send_leftovers: bool = False,
         **options: Any,
     ) -> None:
         clock = clock or SystemClock()
@@ -101,7 +110,12 @@ class WebSocketChatClient:
             clock=clock,
             telemetry=self.telemetry,
             events=self._events,
+            record=record or MemoryRecord(),
+            fetch=self._fetch_history,
+            secrets=secrets,
+            send_leftovers=send_leftovers,
         )
+        self.delivery = self._dialogue.delivery
 
     def __repr__(self) -> str:
         status = self.get_connection_status()
@@ -158,13 +172,14 @@ class WebSocketChatClient:
             options,
             self._around,
             hooks=self._dialogue,
-            on_ticket=self._ticket_changed,
-            on_metadata_refused=self._metadata_refused,
+            on_ticket=self._dialogue.ticket_changed,
+            on_metadata_refused=self._dialogue.metadata_refused,
         )
         self._running = parts
         if (thread := options.get("provider_res_id")) is not None:
-            self._dialogue.conversation.thread_id = thread
+            self._dialogue.continue_thread(thread)
         self._events.open()
+        self.delivery.start()
         parts.start_renewal(self.handle_ticket_renewed)
         parts.connection.start(keep_trying=keep_trying)
         return parts
@@ -184,6 +199,7 @@ class WebSocketChatClient:
 
     async def _end(self, running: Parts) -> None:
         try:
+            self.delivery.session_over(None)  # what is on its way stays unknown
             await running.close()
             await self._dialogue.close()
         finally:
@@ -263,8 +279,8 @@ class WebSocketChatClient:
 
     @property
     def running(self) -> bool:
-        """Whether a run is going on: a reply is being made."""
-        return self._dialogue.conversation.running
+        """Whether a reply is being made, or a message is about to ask for one."""
+        return self._dialogue.conversation.running or self.delivery.about_to_send
 
     def get_debug_info(self) -> ClientDebugInfo:
         """Return everything worth knowing for finding out what is wrong, without any secret."""
@@ -275,51 +291,36 @@ class WebSocketChatClient:
     # -- talking --------------------------------------------------------------------------------
 
     async def on_trigger_message(
-        self, message: str, media: Sequence[str] = (), provider_res_id: str | None = None
-    ) -> None:
-        """Send a message of the user; return when it is written to the connection.
+        self,
+        message: str,
+        media: Sequence[str] = (),
+        provider_res_id: str | None = None,
+        *,
+        mcp_headers: Mapping[str, Mapping[str, SecretReference]] | None = None,
+    ) -> str:
+        """Send a message of the user; return its id when it is safely accepted.
+
+        It is committed to the record then, and leaves in the order of these calls: when a session
+        is ready and the run before it has ended. If there is none, an attempt to connect begins at
+        once. :meth:`events` and :attr:`delivery` tell what becomes of it.
 
         Args:
             message: the text.
             media: URLs of uploads that go with it.
             provider_res_id: the thread, by default the conversation's.
+            mcp_headers: per MCP server and header, the name of the secret that is its value.
 
         Raises:
             ClientClosed: if the client is not started.
-            MessageRefused: if the message was not accepted: there is no session right now
-                (:class:`~tui_chat.errors.NotConnected`, and an attempt to connect begins at once),
-                a reply is still being made, or it is empty or too large. Nothing was sent.
-            DeliveryUnknown: if the connection was lost while the message was being written. It
-                stands in the conversation, marked; nothing is sent again by itself.
+            MessageRefused: if it is empty or too large, or too much is waiting (``OutboxFull``).
+            StorageError: if it could not be kept, on a full disk for instance.
+            ConfigurationError: if a header is given with its value instead of a name.
         """
-        connection = self._started().connection
-        if not message.strip() and not media:
-            raise MessageRefused("The message is empty.", code="EMPTY")
-        if not connection.ready:
-            connection.reconnect_now("message")
-            raise NotConnected("Not connected, so the message was not sent.")
-        if self.running:
-            raise MessageRefused(
-                "A reply is still being made; the message was not sent. Wait for it or stop it.",
-                code="RUN_IN_PROGRESS",
-            )
-        thread = provider_res_id or self.thread_id
-        written = connection.send(
-            ChatMessage(
-                content=message,
-                media=list(media),
-                providerResId=UNSET if thread is None else thread,
-            )
-        )
-        self._dialogue.user_sent(message)
-        self.telemetry.count(table.MESSAGE_COUNT)
-        try:
-            await written
-        except ConnectionClosed as error:
-            raise DeliveryUnknown(
-                "The connection was lost while the message was being sent, so nobody knows whether "
-                "it arrived. It is marked in the conversation."
-            ) from error
+        self._started()
+        accepted = await self.delivery.accept(message, media, provider_res_id, mcp_headers)
+        if self._running is not None and not self._running.connection.ready:
+            self.reconnect_now("message")
+        return accepted
 
     async def stop_run(self) -> None:
         """Ask the server to end the run that is going on; nothing happens if none is.
@@ -327,7 +328,7 @@ class WebSocketChatClient:
         Raises:
             NotConnected: if there is no session to ask on.
         """
-        if self.running and (thread := self.thread_id) is not None:
+        if self._dialogue.conversation.running and (thread := self.thread_id) is not None:
             await self._started().connection.send(StopRun(thread))
             self._dialogue.stop_requested()
 
@@ -382,11 +383,8 @@ class WebSocketChatClient:
         if self._running is not None:
             self._running.metadata.thread_named(provider_res_id)
 
-    def _metadata_refused(self, error: TuiChatError) -> None:
-        self._events.publish(ServerNotice(str(error), error.code))
-
-    def _ticket_changed(self, event: TicketEvent) -> None:
-        self._events.publish(TicketChanged(event))
+    async def _fetch_history(self, thread_id: str, before: str | None) -> HistoryPage:
+        return await self._started().history(thread_id, before)
 
     def _started(self) -> Parts:
         if self._running is None or self._ending is not None:

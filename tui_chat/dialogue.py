@@ -12,27 +12,32 @@ from typing import Any, Protocol
 
 from tui_chat.clock import Clock
 from tui_chat.connection.status import ConnectionStatus
-from tui_chat.conversation.model import (
-    Change,
-    Conversation,
-    Message,
-    MessageFinished,
-    MessageKind,
-    MessageState,
-    StopRequested,
-)
-from tui_chat.conversation.reducer import interrupt, reduce, tool_answered, user_sent
+from tui_chat.conversation.conversation import Conversation
+from tui_chat.conversation.model import Change, Message, StopRequested
+from tui_chat.conversation.reducer import interrupt, reduce, tool_answered
+from tui_chat.delivery.delivery import Delivery
+from tui_chat.delivery.framing import SecretResolver
+from tui_chat.delivery.record import ConversationRecord, MemoryRecord
+from tui_chat.delivery.recorder import Recorder
+from tui_chat.delivery.resolution import FetchHistory
 from tui_chat.errors import (
     AuthLoop,
     ConfigurationError,
-    ConnectionClosed,
     CredentialsRejected,
     MessageRefused,
     NotConnected,
     TuiChatError,
 )
 from tui_chat.event_stream import EventStream
-from tui_chat.events import ConnectionChanged, FrameIgnored, ToolsAccepted
+from tui_chat.events import (
+    ConnectionChanged,
+    DeliveryTrouble,
+    FrameIgnored,
+    OutboxChanged,
+    ServerNotice,
+    TicketChanged,
+    ToolsAccepted,
+)
 from tui_chat.protocol.client_frames import (
     ClientFrame,
     ConfigureTools,
@@ -45,6 +50,7 @@ from tui_chat.protocol.codec import IgnoredFrame, encode
 from tui_chat.protocol.server_frames import (
     ChatEventFrame,
     ClientToolsUpdated,
+    ErrorFrame,
     ServerFrame,
     ThreadCreated,
     ToolCallRequest,
@@ -52,11 +58,10 @@ from tui_chat.protocol.server_frames import (
 )
 from tui_chat.telemetry import Telemetry, table
 from tui_chat.text import one_line
+from tui_chat.ticket.events import TicketEvent
 from tui_chat.tools import ClientTool, ToolCalls, ToolRegistry
 
 __all__ = ["Dialogue", "Owner"]
-
-TOO_BIG = 1009
 
 
 class Owner(Protocol):
@@ -81,6 +86,15 @@ class Dialogue:
         clock: for the times of messages.
         telemetry: counters and notes.
         events: where changes are published.
+        record: where conversation and outbox are kept.
+        fetch: asks the server for a page of the thread's history.
+        secrets: looks up what goes into the headers for MCP servers.
+        send_leftovers: whether what an earlier run of the program left over is sent without asking.
+
+    Attributes:
+        conversation: what was said.
+        delivery: what the user has typed, and where it stands.
+        capabilities: what the server of the present session announced.
     """
 
     def __init__(
@@ -91,6 +105,10 @@ class Dialogue:
         clock: Clock,
         telemetry: Telemetry,
         events: EventStream,
+        record: ConversationRecord,
+        fetch: FetchHistory,
+        secrets: SecretResolver | None,
+        send_leftovers: bool,
     ) -> None:
         self._owner = owner
         self._send = send
@@ -103,14 +121,32 @@ class Dialogue:
         )
         self._context: JsonObject = {}
         self._context_given = False
-        self.conversation = Conversation()
+        self.conversation = Conversation(record.thread_id, record.messages)
+        self._recorder = (
+            None if isinstance(record, MemoryRecord) else Recorder(self.conversation, record)
+        )
         self.capabilities: frozenset[str] = frozenset()
+        self.delivery = Delivery(
+            record,
+            self.conversation,
+            send=send,
+            fetch=fetch,
+            apply=self.apply,
+            changed=self._outbox_changed,
+            trouble=self._delivery_trouble,
+            clock=clock,
+            telemetry=telemetry,
+            secrets=secrets,
+            send_leftovers=send_leftovers,
+        )
 
     # -- for the client -------------------------------------------------------------------------
 
-    def user_sent(self, text: str) -> None:
-        """A message of the user is on its way."""
-        self.apply(user_sent(self.conversation, text, self._clock.wall()))
+    def continue_thread(self, thread_id: str) -> None:
+        """Go on with a thread of the server in which something may have been said before."""
+        if self.conversation.thread_id != thread_id:
+            self.conversation.thread_id = thread_id
+            self.conversation.began_here = False
 
     def stop_requested(self) -> None:
         """The user asked for the end of the run, and the server has been told."""
@@ -147,7 +183,11 @@ class Dialogue:
     async def close(self) -> None:
         """Stop all tool calls and mark what is cut off."""
         await self._calls.aclose()
+        self.delivery.session_over(None)
         self._interrupt()
+        if self._recorder is not None:
+            self._recorder.close()
+        await self.delivery.close()
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Carry out changes and tell every reader."""
@@ -157,6 +197,18 @@ class Dialogue:
         self._events.publish_changes(changes)
         for change in changes:
             self.conversation.apply(change)
+        if self._recorder is not None:
+            self._recorder.follow(changes)
+
+    # -- for the client's other parts -------------------------------------------------------------
+
+    def ticket_changed(self, event: TicketEvent) -> None:
+        """Tell every reader what happened to the ticket."""
+        self._events.publish(TicketChanged(event))
+
+    def metadata_refused(self, error: TuiChatError) -> None:
+        """Tell every reader that the server did not take metadata that had waited."""
+        self._events.publish(ServerNotice(str(error), error.code))
 
     # -- for the connection (SessionHooks) ------------------------------------------------------
 
@@ -166,32 +218,30 @@ class Dialogue:
             return None
         return ConfigureTools(self._registry.schemas, contextHelpers=dict(self._context))
 
-    def session_ready(self, capabilities: frozenset[str]) -> None:
+    def session_ready(self, capabilities: frozenset[str], memory: str) -> None:
         """Send what waited for a session."""
         self.capabilities = capabilities
         self._owner.handle_connection_open()
         self._calls.session_ready()
+        self.delivery.session_ready(capabilities, memory)
 
     def session_lost(self, error: TuiChatError | None) -> None:
         """Mark what was cut off."""
         self.capabilities = frozenset()
-        changes: list[Change] = []
-        if isinstance(error, ConnectionClosed) and error.close_code == TOO_BIG:
-            # The server names the one message it could not take: it has not been applied.
-            changes = [
-                MessageFinished(message.id, MessageState.FAILED, self._clock.wall())
-                for message in self.conversation.streaming
-                if message.kind is MessageKind.USER
-            ]
-        self.apply(changes)
+        self.delivery.session_over(error)
         self._interrupt()
 
     def frame_received(self, frame: ServerFrame) -> None:
         """Fold a frame into the conversation and act on it."""
+        if isinstance(frame, ErrorFrame) and self.delivery.frame_received(frame):
+            return  # it is shown at the message it is about
         if changes := reduce(self.conversation, frame, self._clock.wall()):
             self.apply(changes)
         if isinstance(frame, ChatEventFrame):
+            if self.delivery.expecting:
+                self.delivery.frame_received(frame)
             return
+        self.delivery.frame_received(frame)
         match frame:
             case ToolCallRequest():
                 self._telemetry.note("tool", f"asked to run {one_line(frame.toolName, 64)}")
@@ -216,6 +266,13 @@ class Dialogue:
         self._events.publish(ConnectionChanged(status))
 
     # -- inside ---------------------------------------------------------------------------------
+
+    def _outbox_changed(self) -> None:
+        self._events.publish(OutboxChanged(self.delivery.items()))
+
+    def _delivery_trouble(self, error: TuiChatError) -> None:
+        self._telemetry.note("error", str(error))
+        self._events.publish(DeliveryTrouble(str(error), error.code))
 
     def _interrupt(self) -> None:
         self.apply(interrupt(self.conversation, self._clock.wall()))

@@ -18,11 +18,13 @@ __all__ = [
     "ClientClosed",
     "ConfigurationError",
     "ConnectionClosed",
+    "ConversationBusy",
     "CredentialsRejected",
     "DeliveryUnknown",
     "HandshakeRejected",
     "MessageRefused",
     "NetworkError",
+    "NoSuchMessage",
     "NotConnected",
     "OutboxFull",
     "PoolFull",
@@ -32,6 +34,7 @@ __all__ = [
     "RequestTimeout",
     "ServerError",
     "SessionTimeout",
+    "StorageError",
     "TicketCleared",
     "TicketRejected",
     "TicketRejection",
@@ -358,3 +361,37 @@ class DeliveryUnknown(TuiChatError):
     """The connection was lost before the server confirmed a message that had been written."""
 
     code = "DELIVERY_UNKNOWN"
+
+
+# -- storage --------------------------------------------------------------------------------------
+
+
+class StorageError(TuiChatError):
+    """Something could not be kept, or read, on this machine's disk.
+
+    Codes: ``DISK_FULL``, ``READ_ONLY``, ``BUSY``, ``CORRUPTED``, ``NEWER``, ``STORAGE``.
+    """
+
+    code = "STORAGE"
+
+
+class ConversationBusy(StorageError):
+    """Another running program has this conversation open.
+
+    Attributes:
+        pid: that program's process id, None where it is not known.
+    """
+
+    code = "CONVERSATION_BUSY"
+
+    def __init__(
+        self, sentence: str, *, advice: str = "", pid: int | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(sentence, advice=advice, code=code)
+        self.pid = pid
+
+
+class NoSuchMessage(TuiChatError):
+    """There is no message of that id, or nothing of the kind can be done with it any more."""
+
+    code = "NO_SUCH_MESSAGE"

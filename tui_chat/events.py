@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tui_chat.connection.status import ConnectionStatus
 from tui_chat.conversation.model import Change
+from tui_chat.delivery.item import OutboxItem
 from tui_chat.protocol.codec import IgnoredFrame
 from tui_chat.ticket.events import TicketEvent
 
@@ -16,8 +17,10 @@ __all__ = [
     "ChatEvent",
     "ConnectionChanged",
     "ConversationChanged",
+    "DeliveryTrouble",
     "FrameIgnored",
     "Lagged",
+    "OutboxChanged",
     "ServerNotice",
     "TicketChanged",
     "ToolsAccepted",
@@ -68,6 +71,24 @@ class ToolsAccepted:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxChanged:
+    """The outbox changed: these are the messages that are not certain to have arrived.
+
+    Those that failed are among them; in the order in which they were typed.
+    """
+
+    items: tuple[OutboxItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTrouble:
+    """Messages cannot be sent, for a reason that is not the connection; they stay in the queue."""
+
+    text: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lagged:
     """This reader was too slow: ``count`` events before the next one were dropped.
 
@@ -84,5 +105,7 @@ ChatEvent = (
     | FrameIgnored
     | ServerNotice
     | ToolsAccepted
+    | OutboxChanged
+    | DeliveryTrouble
     | Lagged
 )

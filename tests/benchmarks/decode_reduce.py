@@ -9,7 +9,7 @@ from functools import partial
 
 from tests.benchmarks.measure import Benchmark, Effort, Row, Target, paired, timed
 from tests.benchmarks.wire import deltas
-from tui_chat.conversation.model import Conversation
+from tui_chat.conversation.conversation import Conversation
 from tui_chat.conversation.reducer import reduce
 from tui_chat.protocol.codec import SERVER_FRAMES, IgnoredFrame
 

@@ -19,10 +19,8 @@ from tui_chat import (
     ConfigurationError,
     ConnectionClosed,
     CredentialsRejected,
-    DeliveryUnknown,
     MessageRefused,
     NetworkError,
-    NotConnected,
     RequestRejected,
     Secret,
     ServerError,
@@ -35,7 +33,7 @@ from tui_chat import dialogue as dialogue_module
 from tui_chat.connection import attempt as attempt_module
 from tui_chat.connection.socket import Socket
 from tui_chat.connection.status import ConnectionState, WebSocketState
-from tui_chat.conversation.model import Conversation
+from tui_chat.conversation.conversation import Conversation
 from tui_chat.events import (
     ChatEvent,
     ConnectionChanged,
@@ -70,8 +68,8 @@ def at(script: Script) -> Any:
 async def answered(client: WebSocketChatClient, text: str) -> str:
     """Send a message and return the reply once its run has ended."""
     before = len(client.snapshot())
-    await client.on_trigger_message(text)
-    await until(lambda: not client.running)
+    async with asyncio.timeout(10):
+        await client.delivery.answered(await client.on_trigger_message(text))
     replies = [m for m in client.snapshot()[before:] if m.kind.value == "assistant"]
     return "".join(reply.text for reply in replies)
 
@@ -382,24 +380,24 @@ async def test_credentials_refused_on_a_live_session_stop_it_until_the_user_acts
 # -- talking ---------------------------------------------------------------------------------------
 
 
-async def test_a_message_that_cannot_be_accepted_is_refused() -> None:
+async def test_what_is_typed_too_early_waits_and_what_is_empty_is_refused() -> None:
     async with running_server() as server:
         client = WebSocketChatClient()
         server.faults.ticket_delay = 0.1
         client.start(**options(server))
-        with pytest.raises(NotConnected):
-            await client.on_trigger_message("too early")
-        await until(lambda: connected(client))
+        early = await client.on_trigger_message("too early")
+        assert [item.id for item in client.delivery.items()] == [early]
+        await client.delivery.answered(early)
         with pytest.raises(MessageRefused):
             await client.on_trigger_message("  \n")
         await client.on_trigger_message("slow")
-        with pytest.raises(MessageRefused) as caught:
-            await client.on_trigger_message("at the same time")
-        assert caught.value.code == "RUN_IN_PROGRESS"
+        second = await client.on_trigger_message("at the same time")
+        await until(lambda: client.delivery.items()[0].id == second)
+        await client.delivery.drop(second)
         await until(lambda: client.thread_id)
         await client.stop_run()
         await until(lambda: not client.running)
-        assert [text for kind, text, _ in texts(client) if kind == "user"] == ["slow"]
+        assert [text for kind, text, _ in texts(client) if kind == "user"][1:] == ["slow"]
         marked = [kind for kind, _, state in texts(client) if state == "stopped"]
         assert marked or texts(client)[-1][0] == "system", "it says that it was stopped"
         await client.disconnect()
@@ -645,12 +643,11 @@ async def test_a_message_whose_writing_is_stuck_is_released_by_the_end() -> None
         await client.on_init(**at(script))
         # More than the system's buffers take, also after compression.
         incompressible = random.Random(1).randbytes(8_000_000).hex()
-        sending = asyncio.create_task(client.on_trigger_message(incompressible))
-        await until(lambda: client.running)
+        await client.on_trigger_message(incompressible)
+        await until(client.snapshot)
         async with asyncio.timeout(5):
             await client.disconnect()
-            with pytest.raises(DeliveryUnknown):
-                await sending
+        assert [item.state.value for item in client.delivery.items()] == ["unknown"]
         assert client.snapshot()[0].state.value == "interrupted"
         for connection in script.connections:
             connection.transport.abort()

@@ -15,8 +15,6 @@ from tests.lessons.support import Events, Talker, delta, options
 from tests.virtual import VirtualClock, virtual
 from tui_chat import (
     ConnectionClosed,
-    MessageRefused,
-    NotConnected,
     TuiChatError,
     WebSocketChatClient,
 )
@@ -53,7 +51,7 @@ async def test_lesson_13_a_half_open_connection_is_noticed_and_its_message_marke
     """Three messages were "sent", none arrived, and it was still "open" after nine seconds.
 
     Red when `Socket.watch` in `tui_chat/connection/socket.py` returns at once; for the mark, when
-    `Dialogue.session_lost` in `tui_chat/dialogue.py` does not call `self._interrupt()`.
+    `Dialogue.session_lost` in `tui_chat/dialogue.py` does not call `self.delivery.session_over()`.
     """
     talker = Talker()
     line = Line(clock, talker)
@@ -62,18 +60,17 @@ async def test_lesson_13_a_half_open_connection_is_noticed_and_its_message_marke
         await asyncio.sleep(100)
         line.script.connections[0].protocol.receive_data = lambda data: None  # type: ignore[method-assign]
         since = clock.boot()
-        await line.client.on_trigger_message("one")
-        for text in ("two", "three"):
-            with pytest.raises(MessageRefused):
-                await line.client.on_trigger_message(text)
+        for text in ("one", "two", "three"):
+            await line.client.on_trigger_message(text)
         await until(lambda: state(line.client) is not ConnectionState.READY, seconds=60)
         assert clock.boot() - since <= 25.1
-        # What may or may not have arrived says so; what was refused is nowhere.
+        # What may or may not have arrived says so; what was not sent waits.
         assert texts(line.client) == [("user", "one", "interrupted")]
+        waiting = [(item.text, item.state.value) for item in line.client.delivery.items()]
+        assert waiting == [("one", "unknown"), ("two", "queued"), ("three", "queued")]
         await until(lambda: state(line.client) is ConnectionState.READY, seconds=5)
-        await line.client.on_trigger_message("four")
         await until(lambda: talker.all("chat_message"), seconds=1)
-        assert [frame["content"] for frame in talker.all("chat_message")] == ["four"]
+        assert [frame["content"] for frame in talker.all("chat_message")] == ["two"]
         await line.client.disconnect()
 
 
@@ -111,14 +108,14 @@ async def test_lesson_13_a_reply_that_is_cut_off_says_so(clock: VirtualClock, ho
 
 
 @virtual
-async def test_lesson_13_a_message_typed_while_disconnected_is_refused_with_a_sentence(
+async def test_lesson_13_a_message_typed_while_disconnected_waits_and_connects_at_once(
     clock: VirtualClock,
 ) -> None:
     """It was an exception, or nothing.
 
     Red when `WebSocketChatClient.on_trigger_message` in `tui_chat/chat_client.py` does not look at
     `connection.ready`: nobody begins to connect, and the user's wish to talk changes nothing; and
-    when it returns there instead of raising.
+    when `Courier.session_ready` in `tui_chat/delivery/courier.py` does not wake the courier.
     """
     talker = Talker()
     line = Line(clock, talker)
@@ -126,21 +123,17 @@ async def test_lesson_13_a_message_typed_while_disconnected_is_refused_with_a_se
     await asyncio.sleep(600)
     assert state(line.client) is ConnectionState.BACKOFF
     async with line.running():
-        with pytest.raises(NotConnected) as caught:
-            await line.client.on_trigger_message("hello?")
+        await line.client.on_trigger_message("hello?")
         assert line.client.snapshot() == ()
+        assert [item.text for item in line.client.delivery.items()] == ["hello?"]
         # It is a reason to connect at once, not when the wait of up to 30 s is over.
         await until(lambda: state(line.client) is ConnectionState.READY, seconds=1)
-        await asyncio.sleep(60)
-        assert talker.all("chat_message") == []  # refused is refused
-        assert caught.value.code == "NOT_CONNECTED"
-        assert "not sent" in str(caught.value)
-        await line.client.on_trigger_message("hello!")
         await until(lambda: talker.all("chat_message"), seconds=1)
+        assert [frame["content"] for frame in talker.all("chat_message")] == ["hello?"]
         await line.client.disconnect()
 
 
-@pytest.mark.parametrize("moment", ["connecting", "running", "empty", "closed"])
+@pytest.mark.parametrize("moment", ["empty", "closed"])
 @virtual
 async def test_lesson_13_whatever_is_not_accepted_is_refused_by_name(
     clock: VirtualClock, moment: str
@@ -148,31 +141,20 @@ async def test_lesson_13_whatever_is_not_accepted_is_refused_by_name(
     """Accepted or refused; there is no third way.
 
     Red when `WebSocketChatClient.on_trigger_message` in `tui_chat/chat_client.py` returns where it
-    raises: for an empty message, without a session, or while a reply is being made; and when
-    `WebSocketChatClient._started` there lets a call pass on a client that is not.
+    raises: for an empty message; and when `WebSocketChatClient._started` there lets a call pass on
+    a client that is not.
     """
-    expected = {
-        "connecting": "NOT_CONNECTED",
-        "running": "RUN_IN_PROGRESS",
-        "empty": "EMPTY",
-        "closed": "CLIENT_CLOSED",
-    }[moment]
+    expected = {"empty": "EMPTY", "closed": "CLIENT_CLOSED"}[moment]
     talker = Talker()
     line = Line(clock, talker)
     async with line.running():
-        if moment == "connecting":
-            line.client.start(**options())
-        elif moment != "closed":
+        if moment != "closed":
             await line.client.on_init(**options())
-        if moment == "running":
-            await line.client.on_trigger_message("first")
         with pytest.raises(TuiChatError) as caught:
             await line.client.on_trigger_message(" \n" if moment == "empty" else "refused")
         assert caught.value.code == expected
         await asyncio.sleep(60)
-        assert [frame["content"] for frame in talker.all("chat_message")] == (
-            ["first"] if moment == "running" else []
-        )
+        assert talker.all("chat_message") == []
         assert "refused" not in [text for _, text, _ in texts(line.client)]
         await line.client.disconnect()
 
@@ -182,7 +164,7 @@ async def test_lesson_13_a_normal_close_by_the_server_is_an_event(clock: Virtual
     """There was none.
 
     Red when `Dialogue.status_changed` in `tui_chat/dialogue.py` does not publish a status whose
-    cause is a `ConnectionClosed` with code 1000.
+    cause is a close with code 1000.
     """
     line = Line(clock)
     async with line.running():

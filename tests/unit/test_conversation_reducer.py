@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_chat.conversation.conversation import MAX_OPEN, Conversation
 from tui_chat.conversation.model import (
-    MAX_OPEN,
     Change,
-    Conversation,
+    DeliveryChanged,
+    DeliveryState,
     MessageAdded,
+    MessageCompleted,
     MessageKind,
     MessageState,
     RunChanged,
@@ -47,8 +49,9 @@ class Feed:
             self.conversation.apply(change)
         return changes
 
-    def user(self, text: str) -> None:
+    def user(self, text: str, delivery: DeliveryState = DeliveryState.RECEIVED) -> None:
         self.apply(user_sent(self.conversation, text, self.now))
+        self.apply([DeliveryChanged(self.conversation.next_id - 1, delivery, self.now)])
 
     @property
     def shown(self) -> list[tuple[str, str, str]]:
@@ -226,19 +229,70 @@ def test_a_stop_without_a_run_marks_nothing_later(feed: Feed) -> None:
     assert feed.shown == [("user", "hi", "complete"), ("assistant", "yes", "complete")]
 
 
-def test_a_user_message_is_confirmed_by_the_first_sign_of_work(feed: Feed) -> None:
-    feed.user("hello")
-    assert feed.shown == [("user", "hello", "streaming")]
+def test_no_frame_says_where_a_message_of_the_user_stands(feed: Feed) -> None:
+    feed.user("hello", DeliveryState.WRITTEN)
     feed("thread_created", data={"providerResId": "t-1"})
-    assert feed.shown == [("user", "hello", "complete")]
-    assert feed.conversation.thread_id == "t-1"
-
-
-def test_a_lost_connection_leaves_an_unconfirmed_message_marked(feed: Feed) -> None:
-    feed.user("hello")
+    feed.provider("text-delta", textDelta="a")
+    feed("messages_persisted", data={"threadId": "1", "providerResId": "2"})
+    feed("chat_finished", uuid="u")
     feed.apply(interrupt(feed.conversation, NOW))
-    assert feed.shown == [("user", "hello", "interrupted")]
+    assert feed.shown[0] == ("user", "hello", "streaming")
+    assert feed.conversation.thread_id == "t-1"
     assert not feed.conversation.running
+
+
+@pytest.mark.parametrize(
+    ("delivery", "shown"),
+    [
+        (DeliveryState.QUEUED, "streaming"),
+        (DeliveryState.WRITTEN, "streaming"),
+        (DeliveryState.RECEIVED, "complete"),
+        (DeliveryState.PERSISTED, "complete"),
+        (DeliveryState.UNKNOWN, "interrupted"),
+        (DeliveryState.FAILED, "failed"),
+        (DeliveryState.DISCARDED, "stopped"),
+    ],
+)
+def test_how_a_message_of_the_user_looks_follows_from_its_delivery(
+    feed: Feed, delivery: DeliveryState, shown: str
+) -> None:
+    feed.user("hello", DeliveryState.UNKNOWN)
+    feed.apply([DeliveryChanged(1, delivery, NOW + 5, "why")])
+    message = feed.conversation[1]
+    assert (message.state.value, message.delivery, message.note) == (shown, delivery, "why")
+    assert message.finished == (None if shown == "streaming" else NOW + 5)
+    assert message.persisted is (delivery is DeliveryState.PERSISTED)
+
+
+def test_a_delivery_is_of_messages_of_the_user_only(feed: Feed) -> None:
+    feed.provider("text-delta", textDelta="a")
+    feed.apply(
+        [
+            DeliveryChanged(1, DeliveryState.FAILED, NOW),
+            DeliveryChanged(9, DeliveryState.FAILED, NOW),
+        ]
+    )
+    assert feed.shown == [("assistant", "a", "streaming")]
+
+
+def test_a_reply_that_was_cut_off_is_completed(feed: Feed) -> None:
+    feed.provider("text-delta", textDelta="half")
+    feed.apply(interrupt(feed.conversation, NOW))
+    feed.apply([MessageCompleted(1, "half and whole", NOW + 9), MessageCompleted(7, "", NOW)])
+    assert feed.shown == [("assistant", "half and whole", "complete")]
+    assert feed.conversation[1].finished == NOW + 9
+
+
+def test_a_conversation_goes_on_where_it_was_left() -> None:
+    first = Feed()
+    first.user("hi")
+    first.provider("text-delta", textDelta="yes")
+    first("chat_finished", uuid="u")
+    second = Feed()
+    second.conversation = Conversation("t-1", [message.copy() for message in first.conversation])
+    second.user("and?")
+    assert second.shown == [*first.shown, ("user", "and?", "complete")]
+    assert [message.id for message in second.conversation] == [1, 2, 3]
 
 
 def test_a_lost_connection_marks_the_reply_and_later_text_starts_a_new_one(feed: Feed) -> None:
@@ -253,7 +307,8 @@ def test_persisted_marks_everything_so_far(feed: Feed) -> None:
     feed.provider("text-delta", textDelta="a")
     feed("messages_persisted", data={"threadId": "1", "providerResId": "2"})
     feed("error", error="later")
-    assert [message.persisted for message in feed.conversation] == [True, True, False]
+    # What the user typed is another part's business.
+    assert [message.persisted for message in feed.conversation] == [False, True, False]
 
 
 def test_finished_with_details_that_cannot_be_read_still_ends_the_run() -> None:

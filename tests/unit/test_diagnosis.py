@@ -55,7 +55,9 @@ def test_every_error_has_a_diagnosis(error: TuiChatError) -> None:
         known_only_as_other = (
             errors.DeliveryUnknown,
             errors.MessageRefused,
+            errors.NoSuchMessage,
             errors.PoolFull,
+            errors.StorageError,
             errors.TicketCleared,
         )
         assert (found.trouble is Trouble.OTHER) is isinstance(error, known_only_as_other)

@@ -121,6 +121,7 @@ def test_signatures_that_callers_rely_on() -> None:
         "message",
         "media",
         "provider_res_id",
+        "mcp_headers",
     ]
     assert set(ClientOptions.__annotations__) >= {
         "chat_server_url",

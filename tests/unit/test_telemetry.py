@@ -53,6 +53,10 @@ PROMISED = {
     "websocket.client.connection.duration": "s",
     "websocket.client.close.count": "{close}",
     "websocket.client.ping.duration": "s",
+    "outbox.message.count": "{message}",
+    "outbox.message.oldest_age": "s",
+    "outbox.delivery.duration": "s",
+    "outbox.resend.count": "{message}",
 }
 OURS = {
     "chat.client.message.count": "{message}",
@@ -77,6 +81,7 @@ PROMISED_EVENTS = {
     "clock.jump",
     "socket.state",
     "socket.backoff",
+    "outbox.unknown",
 }
 
 

@@ -62,6 +62,7 @@ def record_everything(telemetry: Telemetry) -> None:
             telemetry.record(instrument, 0.25, **given)
     telemetry.observe(table.TIME_TO_EXPIRY, lambda: 240.0)
     telemetry.observe(table.CLOCK_SKEW, lambda: -1.5)
+    telemetry.observe(table.OUTBOX_OLDEST_AGE, lambda: 3.5)
 
 
 def test_every_instrument_arrives_with_unit_and_description(backend: Backend) -> None:

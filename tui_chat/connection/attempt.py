@@ -255,7 +255,7 @@ class Attempt:
                             if setup.ready and self.ready_since is None:
                                 deadline.reschedule(None)
                                 lease.accepted()
-                                self._become_ready(setup.capabilities)
+                                self._become_ready(setup.capabilities, setup.memory)
                         hand_over(known)
         except TimeoutError as error:
             raise SessionTimeout(
@@ -305,11 +305,11 @@ class Attempt:
     def _pong_sent(self, _: asyncio.Future[None]) -> None:
         self._unsent_pongs -= 1
 
-    def _become_ready(self, capabilities: frozenset[str]) -> None:
+    def _become_ready(self, capabilities: frozenset[str], memory: str) -> None:
         link = self._link
         self.ready_since = link.clock.boot()
         self._meter.session_ready()
         link.telemetry.note("session", f"ready, generation {self._generation}")
         self._turn.ready()
         self._board.ready(self.ready_since)
-        link.hooks.session_ready(capabilities)
+        link.hooks.session_ready(capabilities, memory)

@@ -19,8 +19,13 @@ class SessionHooks(Protocol):
     def configuration(self) -> ConfigureTools | None:
         """Return the tools and context a new session is configured with, None for nothing."""
 
-    def session_ready(self, capabilities: frozenset[str]) -> None:
-        """Messages may be sent from now on."""
+    def session_ready(self, capabilities: frozenset[str], memory: str) -> None:
+        """Messages may be sent from now on.
+
+        Args:
+            capabilities: what the server announced.
+            memory: which memory of message ids it has, empty where it does not say.
+        """
 
     def session_lost(self, error: TuiChatError | None) -> None:
         """A session that was ready has ended; None if this client wanted that."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import Final
+
+from msgspec import UNSET
 
 from tui_chat.protocol.client_frames import ClientFrame, ConfigureTools
 from tui_chat.protocol.server_frames import (
@@ -19,6 +22,9 @@ from tui_chat.protocol.server_frames import (
 )
 
 __all__ = ["SessionSetup"]
+
+MAX_MEMORY: Final = 200
+"""Characters of the name of a server's memory of message ids; the rest tells nothing more."""
 
 
 class _Stage(Enum):
@@ -38,6 +44,7 @@ class SessionSetup:
         self._configuration = configuration
         self._stage = _Stage.WAITING
         self.capabilities: frozenset[str] = frozenset()
+        self.memory = ""
 
     @property
     def ready(self) -> bool:
@@ -50,6 +57,8 @@ class SessionSetup:
             case SessionEstablished() if self._stage is _Stage.WAITING:
                 if frame.data:
                     self.capabilities = frozenset(frame.data.capabilities)
+                    memory = frame.data.receiptsId
+                    self.memory = memory[:MAX_MEMORY] if memory is not UNSET else ""
                 return self._configure()
             case ConfigurationRequest() if self._stage is not _Stage.WAITING:
                 return self._configuration() or ConfigureTools([])

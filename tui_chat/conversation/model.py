@@ -7,18 +7,19 @@ same changes and arrives at the same state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
 __all__ = [
     "Change",
-    "Conversation",
+    "DeliveryChanged",
+    "DeliveryState",
     "Message",
     "MessageAdded",
+    "MessageCompleted",
     "MessageFinished",
     "MessageKind",
     "MessageState",
@@ -32,11 +33,6 @@ __all__ = [
 ]
 
 
-MAX_OPEN: Final = 256
-"""Messages that may be unfinished at the same time; a server that opens more has its oldest one
-ended."""
-
-
 class MessageKind(StrEnum):
     """What a message is; each kind looks different."""
 
@@ -48,13 +44,33 @@ class MessageKind(StrEnum):
     ERROR = "error"
 
 
-class MessageState(StrEnum):
-    """Where a message stands; all but ``STREAMING`` are final.
+class DeliveryState(StrEnum):
+    """Where a message of the user stands on its way to the server.
 
-    For a message of the user: ``STREAMING`` until the first sign that the server works on it, then
-    ``COMPLETE``; ``INTERRUPTED`` when the connection was lost before that, so that nobody knows
-    whether it arrived; ``FAILED`` when it certainly did not. For a reply: ``STOPPED`` when its run
-    ended after the user had asked for that; nobody can say how much was still to come.
+    ``QUEUED`` waits; ``WRITTEN`` was handed to a connection, or is about to be; ``RECEIVED`` has
+    had a sign that the server works on it; ``PERSISTED`` is stored there. ``UNKNOWN`` was written,
+    and nobody can say whether it arrived. ``FAILED`` was refused and certainly not taken.
+    ``DISCARDED`` was given up by the user. ``PERSISTED``, ``FAILED`` and ``DISCARDED`` are final,
+    except that the user may send a failed one again.
+    """
+
+    QUEUED = "queued"
+    WRITTEN = "written"
+    RECEIVED = "received"
+    PERSISTED = "persisted"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    DISCARDED = "discarded"
+
+
+class MessageState(StrEnum):
+    """Where a message stands.
+
+    For a message of the user this follows from its :class:`DeliveryState`: ``STREAMING`` until the
+    first sign that the server works on it, then ``COMPLETE``; ``INTERRUPTED`` while nobody knows
+    whether it arrived; ``FAILED`` when it certainly did not; ``STOPPED`` when the user gave it up.
+    For a reply: ``INTERRUPTED`` when it was cut off; ``STOPPED`` when its run ended after the user
+    had asked for that, and nobody can say how much was still to come.
     """
 
     STREAMING = "streaming"
@@ -100,6 +116,9 @@ class Message:
         tool: the call, for messages of kind ``TOOL``.
         code: a machine-readable error code, for messages of kind ``ERROR``.
         persisted: whether the server said that it has stored this message.
+        outbox_id: which item of the outbox a message of the user is; empty for all others.
+        delivery: where a message of the user stands; None for all others.
+        note: why it stands there, for people; empty if there is nothing to say.
     """
 
     id: int
@@ -112,6 +131,9 @@ class Message:
     tool: ToolCall | None = None
     code: str = ""
     persisted: bool = False
+    outbox_id: str = ""
+    delivery: DeliveryState | None = None
+    note: str = ""
 
     @property
     def text(self) -> str:
@@ -169,6 +191,23 @@ class ToolUpdated(Struct, frozen=True):
     at: float
 
 
+class DeliveryChanged(Struct, frozen=True):
+    """A message of the user stands elsewhere now; ``at`` is epoch seconds, ``note`` says why."""
+
+    message_id: int
+    delivery: DeliveryState
+    at: float
+    note: str = ""
+
+
+class MessageCompleted(Struct, frozen=True):
+    """The server's history had the whole of a message that was cut off; ``text`` is all of it."""
+
+    message_id: int
+    text: str
+    at: float
+
+
 class ThreadChanged(Struct, frozen=True):
     """The server named the thread; this id is used from now on."""
 
@@ -196,144 +235,10 @@ Change = (
     | TextAppended
     | MessageFinished
     | ToolUpdated
+    | DeliveryChanged
+    | MessageCompleted
     | ThreadChanged
     | RunChanged
     | StopRequested
     | Persisted
 )
-
-
-# -- the conversation -----------------------------------------------------------------------------
-
-
-class Conversation:
-    """Messages in order, and the little state that a run needs.
-
-    Attributes:
-        thread_id: the server's name for the thread (``providerResId``); None before it said so.
-        running: whether a run is going on.
-        stopping: whether the user has asked for its end.
-    """
-
-    def __init__(self, thread_id: str | None = None) -> None:
-        self.thread_id = thread_id
-        self.running = False
-        self.stopping = False
-        self._messages: dict[int, Message] = {}
-        self._streaming: dict[int, Message] = {}
-        self._calls: dict[str, int] = {}
-        self._open_text: int | None = None
-        self._open_blocks: dict[str, int] = {}
-        self._unconfirmed: dict[int, Message] = {}
-        self._next_id = 1
-        self._persisted_up_to = 0
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def __iter__(self) -> Iterator[Message]:
-        return iter(self._messages.values())
-
-    def __getitem__(self, message_id: int) -> Message:
-        return self._messages[message_id]
-
-    @property
-    def next_id(self) -> int:
-        """The id that the next message gets."""
-        return self._next_id
-
-    @property
-    def last(self) -> Message | None:
-        """The newest message."""
-        return next(reversed(self._messages.values()), None)
-
-    @property
-    def streaming(self) -> tuple[Message, ...]:
-        """The messages that are not finished, oldest first."""
-        return tuple(self._streaming.values())
-
-    @property
-    def open_text(self) -> int | None:
-        """The id of the assistant's text that further text belongs to, None if there is none."""
-        return self._open_text
-
-    @property
-    def unconfirmed(self) -> tuple[Message, ...]:
-        """The user's messages of which the server has given no sign yet."""
-        return tuple(self._unconfirmed.values())
-
-    @property
-    def oldest_open(self) -> Message | None:
-        """The oldest unfinished message if there are as many as may be, else None."""
-        if len(self._streaming) < MAX_OPEN:
-            return None
-        return next(iter(self._streaming.values()))
-
-    def open_block(self, block: str) -> Message | None:
-        """The reasoning block of that name that still streams."""
-        message_id = self._open_blocks.get(block)
-        return None if message_id is None else self._streaming.get(message_id)
-
-    def call(self, call_id: str) -> Message | None:
-        """The tool message of a call."""
-        message_id = self._calls.get(call_id)
-        return None if message_id is None else self._messages[message_id]
-
-    def apply(self, change: Change) -> None:
-        """Carry out one change. Changes for messages that do not exist are ignored."""
-        if isinstance(change, TextAppended):  # by far the most frequent
-            if (open_message := self._streaming.get(change.message_id)) is not None:
-                open_message.chunks.append(change.text)
-            return
-        match change:
-            case MessageAdded(message):
-                self._add(message)
-            case MessageFinished(message_id, state, at):
-                self._finish(message_id, state, at)
-            case ToolUpdated(message_id, tool, state, at):
-                if (found := self._messages.get(message_id)) is not None:
-                    found.tool = tool
-                    if state is not MessageState.STREAMING:
-                        self._finish(message_id, state, at)
-            case ThreadChanged(provider_res_id):
-                self.thread_id = provider_res_id
-            case RunChanged(running):
-                self.running = running
-                self.stopping = False
-            case StopRequested():
-                self.stopping = self.running
-            case Persisted(up_to):
-                self._persist(up_to)
-
-    def _add(self, message: Message) -> None:
-        self._messages[message.id] = message
-        self._next_id = max(self._next_id, message.id + 1)
-        if message.state is MessageState.STREAMING:
-            self._streaming[message.id] = message
-            match message.kind:
-                case MessageKind.ASSISTANT:
-                    self._open_text = message.id
-                case MessageKind.REASONING:
-                    self._open_blocks[message.block] = message.id
-                case MessageKind.USER:
-                    self._unconfirmed[message.id] = message
-                case _:
-                    pass
-        if message.tool is not None:
-            self._calls[message.tool.call_id] = message.id
-
-    def _finish(self, message_id: int, state: MessageState, at: float) -> None:
-        if message_id == self._open_text:
-            self._open_text = None
-        self._unconfirmed.pop(message_id, None)
-        if (message := self._streaming.pop(message_id, None)) is not None:
-            message.state = state
-            message.finished = at
-            if self._open_blocks.get(message.block) == message_id:
-                del self._open_blocks[message.block]
-
-    def _persist(self, up_to: int) -> None:
-        for message_id in range(self._persisted_up_to + 1, up_to + 1):
-            if (message := self._messages.get(message_id)) is not None:
-                message.persisted = True
-        self._persisted_up_to = max(self._persisted_up_to, up_to)

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from tui_chat.conversation.conversation import Conversation
 from tui_chat.conversation.model import (
     Change,
-    Conversation,
+    DeliveryState,
     Message,
     MessageAdded,
     MessageFinished,
@@ -74,20 +75,30 @@ def reduce(conversation: Conversation, frame: ServerFrame, now: float) -> list[C
             thread = frame.data.providerResId
             if not 0 < len(thread) <= MAX_THREAD_ID:
                 return []
-            return [*_confirm(conversation, now), ThreadChanged(thread)]
+            return [ThreadChanged(thread)]
         case MessagesPersisted():
-            last = conversation.next_id - 1
-            return [*_confirm(conversation, now), Persisted(last)]
+            return [Persisted(conversation.next_id - 1)]
         case ToolCallRequest():
             return _client_tool(conversation, frame, now)
         case _:
             return []
 
 
-def user_sent(conversation: Conversation, text: str, now: float) -> list[Change]:
-    """Return what sending a message of the user changes."""
+def user_sent(
+    conversation: Conversation, text: str, now: float, *, outbox_id: str = ""
+) -> list[Change]:
+    """Return what the first writing of a message of the user changes.
+
+    Where it stands from then on is told by ``DeliveryChanged``; no frame here has a say in it.
+    """
     message = Message(
-        conversation.next_id, MessageKind.USER, now, [text], state=MessageState.STREAMING
+        conversation.next_id,
+        MessageKind.USER,
+        now,
+        [text],
+        state=MessageState.STREAMING,
+        outbox_id=outbox_id,
+        delivery=DeliveryState.WRITTEN,
     )
     return [MessageAdded(message), RunChanged(True)]
 
@@ -235,19 +246,13 @@ def _error(message_id: int, frame: ChatError | ErrorFrame, now: float) -> Change
 
 
 def _begin(conversation: Conversation, now: float) -> Iterable[Change]:
-    """Something new begins: what the user sent has arrived, and there must be room.
+    """Something new begins: there must be room for it.
 
     It does not mean that a run is going on: a late piece of one that has ended comes this way too,
     and nothing would ever end that run.
     """
-    yield from _confirm(conversation, now)
     if (oldest := conversation.oldest_open) is not None:
         yield MessageFinished(oldest.id, MessageState.INTERRUPTED, now)
-
-
-def _confirm(conversation: Conversation, now: float) -> Iterable[Change]:
-    for message in conversation.unconfirmed:
-        yield MessageFinished(message.id, MessageState.COMPLETE, now)
 
 
 def _end_text(conversation: Conversation, now: float) -> Iterable[Change]:
@@ -275,10 +280,7 @@ def _end_run(conversation: Conversation, state: MessageState, now: float) -> lis
     for message in conversation.streaming:
         if message.tool is not None and message.tool.side == "client":
             continue
-        arrived = message.kind is MessageKind.USER
-        changes.append(
-            MessageFinished(message.id, MessageState.COMPLETE if arrived else state, now)
-        )
+        changes.append(MessageFinished(message.id, state, now))
     if conversation.running:
         changes.append(RunChanged(False))
     return changes

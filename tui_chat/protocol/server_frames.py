@@ -49,10 +49,13 @@ class SessionData(Struct, frozen=True):
     Attributes:
         capabilities: extensions this server announces; nothing else may be used.
         sessionId: the server's own name for the session, for its logs.
+        receiptsId: which memory of applied message ids this server has; another one after it was
+            lost, and with it the means to tell repeats apart.
     """
 
     capabilities: list[str] = []
     sessionId: str | UnsetType = UNSET
+    receiptsId: str | UnsetType = UNSET
 
 
 class SessionEstablished(_ServerFrame, frozen=True, tag="session_established"):

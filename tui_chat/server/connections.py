@@ -107,6 +107,7 @@ class HttpConnection(H11Protocol):
         """End, with all timers."""
         self._stop_header_timer()
         self._stop_stall_timer()
+        self._unset_keepalive_if_required()  # uvicorn leaves it running
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -39,6 +39,7 @@ CLOSE_CODE: Final = Words("code", [*range(1000, 1016), 3000, 3003, 4401, 4403], 
 403), and 4401 and 4403, which servers used before those."""
 
 DIRECTION: Final = Words("direction", ["receive", "transmit"])
+_DELIVERY: Final = ("queued", "written", "received", "persisted", "unknown", "failed", "discarded")
 _STATES: Final = ("idle", "ticket", "connecting", "ready", "backoff", "paused", "failed", "closed")
 
 FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -179,6 +180,32 @@ FRAME_FAILED_COUNT: Final = Counter(
 MESSAGE_COUNT: Final = Counter(
     "chat.client.message.count", "{message}", "Messages of the user that were sent."
 )
+OUTBOX_MESSAGE_COUNT: Final = Counter(
+    "outbox.message.count",
+    "{message}",
+    "Messages of the user by the state they came into; one passes through several.",
+    (Words("state", _DELIVERY),),
+)
+OUTBOX_OLDEST_AGE: Final = Gauge(
+    "outbox.message.oldest_age",
+    "s",
+    "Since the oldest message was typed that is not certain to have arrived; absent without one.",
+    combine=_farthest,
+)
+OUTBOX_DELIVERY_DURATION: Final = Histogram(
+    "outbox.delivery.duration",
+    "s",
+    "From the moment a message was accepted until it was settled, one way or another.",
+    (Words("outcome", ["received", "persisted", "failed", "discarded"]),),
+    LONG,
+)
+OUTBOX_RESEND_COUNT: Final = Counter(
+    "outbox.resend.count",
+    "{message}",
+    "Messages written once more: where the server tells repeats apart, after it refused one for "
+    "now, or because the user chose to.",
+    (Words("reason", ["identified", "refused", "user"]),),
+)
 TOOL_CALL_COUNT: Final = Counter(
     "chat.client.tool_call.count", "{call}", "Calls of client tools that the server asked for."
 )
@@ -236,6 +263,9 @@ SOCKET_BACKOFF: Final = EventKind(
     "The next attempt to connect waits.",
     (Words("state", ["backoff", "paused"]), Measure("delay", "s"), ERROR_TYPE),
     "{state} for {delay} after {error_type}",
+)
+OUTBOX_UNKNOWN: Final = EventKind(
+    "outbox.unknown", "A message was written, and nobody can say whether it arrived."
 )
 
 INSTRUMENTS: Final[tuple[Instrument, ...]] = tuple(

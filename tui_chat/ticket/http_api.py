@@ -17,7 +17,7 @@ import uuid
 import zlib
 from collections.abc import AsyncIterable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -98,6 +98,9 @@ class HttpApi:
         token_prefix: what stands before the token in it, such as ``"Bearer "``.
         key_header: name of the header that carries the server key.
     """
+
+    max_body: ClassVar[int] = MAX_BODY
+    """Bytes of an answer that are read; some calls have larger ones."""
 
     def __init__(
         self,
@@ -207,7 +210,7 @@ class HttpApi:
                 timeout=None,  # the caller's deadline covers it all
                 extensions={"trace": answers.trace},
             ) as response:
-                received = await _read_body(response)
+                received = await _read_body(response, self.max_body)
         except httpx.ProxyError as error:
             proxy = self._network.proxy
             if proxy is None:
@@ -308,7 +311,7 @@ class _Answers:
             await self._stream.aclose()
 
 
-async def _read_body(response: httpx.Response) -> bytes:
+async def _read_body(response: httpx.Response, max_body: int) -> bytes:
     """Return the body, decoded, or raise if it is larger than any answer of these calls."""
     if response.is_stream_consumed:  # an in-memory transport has read it already
         raw = response.content
@@ -318,16 +321,16 @@ async def _read_body(response: httpx.Response) -> bytes:
         async for part in response.aiter_raw():
             parts.append(part)
             size += len(part)
-            if size > MAX_BODY:
+            if size > max_body:
                 break
         raw = b"".join(parts)
         encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding in ("gzip", "deflate"):  # not asked for, but some proxies do it all the same
-        raw = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(raw, MAX_BODY + 1)
+        raw = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(raw, max_body + 1)
     elif encoding not in ("", "identity"):
         raise ProtocolError("The server compressed its answer although asked not to.")
-    if len(raw) > MAX_BODY:
+    if len(raw) > max_body:
         raise ProtocolError(
-            f"The server's answer has more than {MAX_BODY // 1024} KB, which none here should have."
+            f"The server's answer has more than {max_body // 1024} KB, which none here should have."
         )
     return raw

@@ -1,0 +1,1 @@
+"""What was typed, and where each message stands on its way to the server."""
