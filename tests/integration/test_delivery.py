@@ -250,7 +250,7 @@ async def test_a_server_that_lost_its_memory_is_not_trusted_with_a_repeat() -> N
         server, front = await stack.enter_async_context(behind_a_proxy(agent=scribe))
         client = await stack.enter_async_context(talking(server, front.url))
         await all_answered(client, await client.on_trigger_message("before"))
-        server._state.receipts_id = "of another process"  # type: ignore[attr-defined]
+        server._state.journal.receipts_id = "of another process"  # type: ignore[misc]
         await lost_on_the_way(client, front, "once")
         await all_answered(client, await client.on_trigger_message("next"))
         assert scribe.heard == ["before", "next"]

@@ -160,7 +160,11 @@ async def test_a_session_greets_and_is_configured() -> None:
         greeting = await peer.receive()
         assert greeting == {
             "type": "session_established",
-            "data": {"capabilities": list(CAPABILITIES), "sessionId": server.sessions[0].id},
+            "data": {
+                "capabilities": list(CAPABILITIES),
+                "sessionId": server.sessions[0].id,
+                "receiptsId": server._state.journal.receipts_id,
+            },
         }
         tools = [
             {"name": "one", "description": "d", "parameters": []},

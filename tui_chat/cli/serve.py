@@ -99,6 +99,12 @@ DEFAULT_PORT: Final = 8765
     "user_id and, if you like, name.",
 )
 @click.option(
+    "--data",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep threads and applied messages in this file, also over restarts.",
+)
+@click.option(
     "--allow-host",
     multiple=True,
     metavar="NAME",
@@ -124,6 +130,7 @@ def serve(
     reject_mode: str,
     heartbeat: float,
     users: Path | None,
+    data: Path | None,
     allow_host: tuple[str, ...],
     allow_origin: tuple[str, ...],
     quiet: bool,
@@ -131,9 +138,9 @@ def serve(
     """Run the chat server in the foreground; Ctrl+C ends it.
 
     The user's token and the server key come from TUI_CHAT_TOKEN and TUI_CHAT_SERVER_KEY. Without
-    them they are made at random and shown once. Everything is kept in memory and gone at the end:
-    start the server again on the same port, with the same two variables, and clients that were
-    connected come back by themselves.
+    them they are made at random and shown once. Start the server again on the same port, with the
+    same two variables, and clients that were connected come back by themselves. Threads are kept
+    in memory and gone at the end, unless --data names a file for them.
     """
     token, key = take_from_environment(os.environ)
     known = load_users(users) if users else (User.at_random(token=token, key=key),)
@@ -149,6 +156,7 @@ def serve(
         max_upload_bytes=max(1, round(max_upload * 1024 * 1024)),
         reject_mode=cast("RejectMode", reject_mode),
         heartbeat_interval=heartbeat,
+        data=data,
         allowed_hosts=allow_host,
         allowed_origins=allow_origin,
     )

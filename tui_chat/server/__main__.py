@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -39,6 +40,7 @@ def main() -> int:
         users=(User(Secret(options.token), Secret(options.key)),),
         ticket_ttl=options.ticket_ttl,
         single_use=options.single_use,
+        data=None if options.data is None else Path(options.data),
     )
     try:
         run_server(config, on_started=_started, on_stop=_watch_stdin)

@@ -127,6 +127,7 @@ class ChatServer:
         """
         await self.drop_all(code=code, reason=reason)
         await self._runs.aclose()
+        await self._state.journal.aclose()
 
     # -- watching it ------------------------------------------------------------------------------
 

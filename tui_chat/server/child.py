@@ -66,13 +66,17 @@ class DemoServerFailed(TuiChatError):
 
 
 class ChildOptions(msgspec.Struct, frozen=True):
-    """The line the parent sends. ``token`` and ``key`` are secrets; times in seconds."""
+    """The line the parent sends. ``token`` and ``key`` are secrets; times in seconds.
+
+    ``data`` is the path of the server's data file, None for none.
+    """
 
     token: str
     key: str
     port: int = 0
     ticket_ttl: float = 300.0
     single_use: bool = False
+    data: str | None = None
 
 
 class ChildStarted(msgspec.Struct, frozen=True, omit_defaults=True):

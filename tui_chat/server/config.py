@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from tui_chat.errors import ConfigurationError
@@ -95,6 +96,7 @@ class ServerConfig:
         date_skew: how far the server's wall clock is off. For tests.
         announce: the extensions to announce.
         record: whether to keep every frame clients send, for tests.
+        data: the file that keeps threads and applied messages over restarts; None for none.
 
     Raises:
         ConfigurationError: for a value that makes no sense.
@@ -137,6 +139,7 @@ class ServerConfig:
     date_skew: float = 0.0
     announce: tuple[str, ...] = CAPABILITIES
     record: bool = False
+    data: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-import uuid
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from tui_chat.protocol.client_frames import ChatMessage
@@ -34,6 +35,7 @@ from tui_chat.server.agent import (
     Turn,
     Unavailable,
 )
+from tui_chat.server.journal import JournalFailed
 from tui_chat.server.narration import Narration
 from tui_chat.server.receipts import Receipt
 from tui_chat.server.state import Audience, ServerState
@@ -63,7 +65,7 @@ class Run:
         thread: where it belongs.
         opened: whether the thread was opened for it; then the client hears its id first.
         message: what the client sent.
-        receipt: set to finished at the end, where the client named the message.
+        receipt: says what became of it.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Run:
         message: ChatMessage,
         *,
         opened: bool,
-        receipt: Receipt | None,
+        receipt: Receipt,
     ) -> None:
         self._state = state
         self._agent = agent
@@ -88,6 +90,11 @@ class Run:
         self._driving: asyncio.Task[None] | None = None
         self._drop: DropConnection | None = None
         self._stopped = False
+        self._history: tuple[StoredMessage, ...] = ()
+
+    def is_of(self, receipt: Receipt) -> bool:
+        """Say whether it answers that message."""
+        return self._receipt is receipt
 
     @property
     def weight(self) -> int:
@@ -105,28 +112,47 @@ class Run:
         audience, thread, message_id = self._audience, self._thread, self._message.clientMessageId
         if self._opened:
             await audience.send(thread_created(thread.provider_res_id, thread.id, message_id))
-        question = StoredMessage(
-            id=str(uuid.uuid4()),
-            role="user",
-            content=self._message.content,
-            timestamp=self._now(),
-            media=list(self._message.media) or UNSET,
-        )
+        question = self._ask()
         failure = await self._answer()
-        self._state.threads.append(thread, [question, *self._narration.stored()])
-        if self._receipt is not None:
-            self._receipt.finished = True
+        self._state.threads.answer(thread, question.id, self._narration.stored())
+        self._state.receipts.finished(self._receipt)
+        kept = await self._kept()
+        if not kept:
+            failure = Failure("STORAGE", "The server cannot keep the answer right now.")
         if failure is None:
             details = FinishedData(thread.id, len(thread.messages), message_id)
             await audience.send(ChatFinished(uuid=thread.provider_res_id, data=details))
         else:
-            details_of_error = ErrorDetails(errorCode=failure.code)
+            named = UNSET if message_id is UNSET else {"clientMessageId": message_id}
+            details_of_error = ErrorDetails(errorCode=failure.code, details=named)
             await audience.send(ChatError(failure.message, details_of_error))
-        await audience.send(
-            MessagesPersisted(PersistedData(thread.id, thread.provider_res_id, message_id))
-        )
+        if kept:
+            await audience.send(
+                MessagesPersisted(PersistedData(thread.id, thread.provider_res_id, message_id))
+            )
         if self._drop is not None:
             await self._drop_audience(self._drop)
+
+    def _ask(self) -> StoredMessage:
+        """Let the question stand in the thread, unless it does from before a restart."""
+        question = self._receipt.question
+        assert question is not None  # noqa: S101 - that of an unfinished message is there
+        if not self._receipt.asked:
+            question = msgspec.structs.replace(question, timestamp=self._now())
+            self._state.threads.append(self._thread, [question])
+            self._state.receipts.asked(self._receipt)
+        self._history = tuple(
+            itertools.takewhile(lambda message: message.id != question.id, self._thread.messages)
+        )
+        return question
+
+    async def _kept(self) -> bool:
+        """Return whether question and answer are committed."""
+        try:
+            await self._state.journal.commit()
+        except JournalFailed:
+            return False
+        return True
 
     async def _answer(self) -> Failure | None:
         """Drive the agent to its end, whatever that is; return what went wrong, if anything."""
@@ -158,7 +184,7 @@ class Run:
         turn = Turn(
             text=self._message.content,
             media=tuple(self._message.media),
-            history=tuple(self._thread.messages),
+            history=self._history,
             context=dict(audience.context),
             tools=tuple(audience.tools.values()),
             connection=audience.facts(),

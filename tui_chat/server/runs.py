@@ -7,6 +7,7 @@ nowhere, and the answer is stored, so that the client finds it in the thread's h
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,11 +24,13 @@ from tui_chat.protocol.server_frames import (
     MessagesPersisted,
     PersistedData,
 )
+from tui_chat.protocol.timestamps import format_timestamp
 from tui_chat.server.agent import Agent
-from tui_chat.server.receipts import Receipt, Receipts
+from tui_chat.server.journal import JournalFailed
+from tui_chat.server.receipts import Receipt
 from tui_chat.server.run import Run, thread_created
 from tui_chat.server.state import Audience, ServerState
-from tui_chat.server.threads import Thread
+from tui_chat.server.threads import StoredMessage, Thread
 
 __all__ = ["MAX_MESSAGE_ID", "Runs"]
 
@@ -54,6 +57,10 @@ class _Acknowledgement:
         """Say whether it tells the same to the same."""
         return self._audience is audience and self._receipt is receipt
 
+    def is_of(self, receipt: Receipt) -> bool:  # noqa: ARG002 - it answers nothing
+        """Say whether it answers that message."""
+        return False
+
     def stop(self) -> None:
         """There is nothing to stop."""
 
@@ -70,6 +77,10 @@ class _Lane:
     current: Run | _Acknowledgement | None = None
     task: asyncio.Task[None] | None = None
 
+    def answers(self, receipt: Receipt) -> bool:
+        """Say whether that message is being answered, or waits for it."""
+        return any(item.is_of(receipt) for item in (self.current, *self.waiting) if item)
+
 
 class Runs:
     """All runs of a server.
@@ -82,10 +93,10 @@ class Runs:
     def __init__(self, state: ServerState, agent: Agent) -> None:
         self._state = state
         self._agent = agent
-        self._receipts = Receipts()
         self._lanes: dict[str, _Lane] = {}
         self._busy: Counter[str] = Counter()
         self._waiting_chars: Counter[str] = Counter()
+        self._taking_in: dict[str, asyncio.Lock] = {}
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -93,8 +104,14 @@ class Runs:
     async def submit(self, audience: Audience, message: ChatMessage) -> None:
         """Take in a chat message: open a thread if need be, then run it or let it wait.
 
-        What is wrong with it goes back to the client as an ``error`` frame.
+        It is committed to the journal before anything is said about it. What is wrong with it goes
+        back to the client as an ``error`` frame.
         """
+        # One at a time: a message may come twice, on two connections, while it is committed.
+        async with self._taking_in.setdefault(audience.user.identity, asyncio.Lock()):
+            await self._submit(audience, message)
+
+    async def _submit(self, audience: Audience, message: ChatMessage) -> None:
         owner, message_id = audience.user.identity, message.clientMessageId
         if len(message.content) > self._state.config.max_message_chars:
             await _refuse(audience, message, "MESSAGE_TOO_LONG", "The message is too long.")
@@ -113,7 +130,7 @@ class Runs:
                 sentence = f"A clientMessageId has 1 to {MAX_MESSAGE_ID} characters."
                 await _refuse(audience, message, "INVALID_MESSAGE_ID", sentence)
                 return
-            known = self._receipts.find(owner, message_id)
+            known = self._state.receipts.find(owner, message_id)
             if known is not None:
                 await self._repeat(audience, known, message)
                 return
@@ -126,21 +143,44 @@ class Runs:
             await _refuse(audience, message, "TOO_MANY_RUNS", sentence)
             return
         thread, opened = self._thread(audience, message)
-        lane = self._lane(thread)
-        if len(lane.waiting) >= self._state.config.max_queued_runs:
+        waiting = self._lanes.get(thread.provider_res_id, _Lane()).waiting
+        if len(waiting) >= self._state.config.max_queued_runs:
             sentence = "Too many messages are waiting in this thread. Send it again later."
             await _refuse(audience, message, "RUN_QUEUE_FULL", sentence)
             return
-        receipt = None
-        if message_id is not UNSET:
-            receipt = Receipt(message_id, thread.provider_res_id, thread.id)
-            self._receipts.keep(owner, receipt)
+        question = StoredMessage(
+            id=str(uuid.uuid4()),
+            role="user",
+            content=message.content,
+            timestamp=format_timestamp(self._state.clock.wall()),
+            media=list(message.media) or UNSET,
+            client_message_id=message_id,
+        )
+        receipt, operation = self._state.receipts.keep(thread, question)
+        try:
+            await self._state.journal.commit(operation)
+        except JournalFailed as error:
+            self._state.receipts.forget(receipt)
+            await _refuse(audience, message, error.code, str(error))
+            return
+        self._put(audience, thread, message, receipt, opened=opened)
+
+    def _put(
+        self,
+        audience: Audience,
+        thread: Thread,
+        message: ChatMessage,
+        receipt: Receipt,
+        *,
+        opened: bool,
+    ) -> None:
+        """Let a message be answered when its turn comes."""
         # The headers for MCP servers are secrets nobody here has a use for: they are not kept.
         message = msgspec.structs.replace(message, mcpHeaders=UNSET)
-        lane.waiting.append(
+        self._lane(thread).waiting.append(
             Run(self._state, self._agent, audience, thread, message, opened=opened, receipt=receipt)
         )
-        self._waiting_chars[owner] += len(message.content)
+        self._waiting_chars[thread.owner] += len(message.content)
 
     def stop(self, owner: str, provider_res_id: str) -> bool:
         """End the run that a thread of this owner is at; say whether there was one."""
@@ -209,8 +249,14 @@ class Runs:
                 thread_created(known.provider_res_id, known.thread_id, known.message_id)
             )
         lane = self._lanes.get(known.provider_res_id)
-        if known.finished or lane is None:
+        thread = self._state.threads.find(known.owner, known.provider_res_id)
+        if known.finished or thread is None:
             await _acknowledge(audience, known)
+        elif lane is None or not lane.answers(known):
+            # The server was restarted before its run had ended: the answer is made once more.
+            if known.question is not None:
+                message = msgspec.structs.replace(message, content=known.question.content)
+            self._put(audience, thread, message, known, opened=False)
         elif not any(
             isinstance(item, _Acknowledgement) and item.is_for(audience, known)
             for item in lane.waiting

@@ -215,7 +215,9 @@ class Session:
     async def serve(self) -> int:
         """Greet the client, answer its frames, and return the close code when it is gone."""
         announced = list(self._state.config.announce)
-        await self.send(SessionEstablished(SessionData(announced, self.id) if announced else UNSET))
+        memory = self._state.journal.receipts_id if "client_message_id" in announced else UNSET
+        data = SessionData(announced, self.id, memory) if announced else UNSET
+        await self.send(SessionEstablished(data))
         heart = asyncio.create_task(self._beat())
         try:
             while True:

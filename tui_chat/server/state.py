@@ -13,9 +13,12 @@ from tui_chat.clock import Clock
 from tui_chat.server.agent import ConnectionFacts, OfferedTool
 from tui_chat.server.agent_configurations import AgentConfigurations
 from tui_chat.server.config import ServerConfig
+from tui_chat.server.data_file import DataFile
+from tui_chat.server.journal import Journal, NoJournal
 from tui_chat.server.maintenance import Maintenance
 from tui_chat.server.narration import TextShape
 from tui_chat.server.rate_limit import RateLimit
+from tui_chat.server.receipts import Receipts
 from tui_chat.server.threads import ThreadLimits, ThreadStore
 from tui_chat.server.tickets import TicketStore
 from tui_chat.server.tool_calls import ToolCalls
@@ -70,7 +73,9 @@ class ServerState:
         users: who may connect.
         tickets: the tickets handed out.
         ticket_rate: how often users may ask for one.
+        journal: what outlives the process, if anything does.
         threads: the conversations.
+        receipts: the messages that were taken in.
         uploads: the files clients have sent.
         agent_configurations: which agent answers whom.
         maintenance: who is not served right now.
@@ -85,6 +90,7 @@ class ServerState:
         self.users = UserDirectory(config.users or (User.at_random(),))
         self.tickets = TicketStore(clock=clock, ttl=config.ticket_ttl, single_use=config.single_use)
         self.ticket_rate = RateLimit(config.ticket_rate, config.ticket_burst, clock.boot)
+        self.journal: Journal = NoJournal() if config.data is None else DataFile(config.data)
         self.threads = ThreadStore(
             clock,
             ThreadLimits(
@@ -93,7 +99,10 @@ class ServerState:
                 chars=config.max_thread_chars,
                 chars_per_user=config.max_history_chars,
             ),
+            self.journal,
         )
+        self.receipts = Receipts(self.journal)
+        self._restore()
         self.uploads = UploadStore(max_bytes=config.upload_space, max_files=config.max_uploads)
         self.agent_configurations = AgentConfigurations()
         self.maintenance = Maintenance(clock)
@@ -101,6 +110,17 @@ class ServerState:
         self.handshakes: Counter[str] = Counter()
         self.open_sessions: Counter[str] = Counter()
         self._shapes: Iterator[TextShape] = itertools.cycle(("content-delta", "provider-event"))
+
+    def _restore(self) -> None:
+        """Go on where the server ended that used the data file before."""
+        kept = self.journal.load()
+        self.threads.restore(kept)
+        threads = self.threads.all()
+        for receipt in self.receipts.restore(kept, threads):
+            # It was taken in and its turn never came. Whoever sent it may ask again for the answer.
+            if receipt.question is not None:
+                self.threads.append(threads[receipt.provider_res_id], [receipt.question])
+            self.receipts.asked(receipt)
 
     def next_shape(self) -> TextShape:
         """Return the shape of the next run's text; see :mod:`tui_chat.server.narration`."""

@@ -1,4 +1,4 @@
-"""Threads and their messages, in memory."""
+"""Threads and their messages: in memory, and in the journal."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from tui_chat.clock import Clock
 from tui_chat.protocol.codec import encode
 from tui_chat.protocol.timestamps import format_timestamp
+from tui_chat.server.journal import Journal, Kept, NoJournal, Operation
 
 __all__ = ["StoredMessage", "Thread", "ThreadChange", "ThreadLimits", "ThreadStore", "ToolData"]
 
@@ -42,6 +43,7 @@ class StoredMessage(msgspec.Struct, frozen=True, rename="camel"):
     timestamp: str
     media: list[str] | UnsetType = UNSET
     tool_data: ToolData | UnsetType = UNSET
+    client_message_id: str | UnsetType = UNSET
 
 
 class ThreadChange(msgspec.Struct, frozen=True, rename="camel"):
@@ -66,6 +68,8 @@ class Thread:
         updated: epoch seconds.
         messages: what was said, the oldest first.
         weights: how much each message holds, in the same order.
+        places: where each of them stands: the number of its question, and of the part within it.
+        questions: questions asked so far.
         chars: how much the messages hold, all together.
     """
 
@@ -81,6 +85,8 @@ class Thread:
     entity_type: str | None = None
     messages: deque[StoredMessage] = field(default_factory=deque)
     weights: deque[int] = field(default_factory=deque)
+    places: deque[tuple[int, int]] = field(default_factory=deque)
+    questions: int = 0
     chars: int = 0
 
     def to_wire(self) -> dict[str, Any]:
@@ -136,11 +142,19 @@ class ThreadStore:
     Args:
         clock: tells the time.
         limits: how much is kept.
+        journal: where changes are recorded.
     """
 
-    def __init__(self, clock: Clock, limits: ThreadLimits | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        limits: ThreadLimits | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self._clock = clock
         self._limits = limits or ThreadLimits()
+        self._journal = journal or NoJournal()
+        self._touches = 0
         # Per owner, the one that changed last comes last.
         self._threads: dict[str, dict[str, Thread]] = {}
 
@@ -160,12 +174,33 @@ class ThreadStore:
         )
         threads = self._threads.setdefault(owner, {})
         threads[thread.provider_res_id] = thread
-        self._make_room(threads)
+        self._journal.record(self._row(thread), *self._make_room(threads))
         return thread
+
+    def restore(self, kept: Kept) -> None:
+        """Take in what was kept."""
+        for body in kept.threads:
+            row = msgspec.json.decode(body, type=_Row)
+            self._touches += 1
+            thread = Thread(**msgspec.structs.asdict(row))
+            self._threads.setdefault(thread.owner, {})[thread.provider_res_id] = thread
+            for question, part, message in kept.messages.get(thread.provider_res_id, ()):
+                found, weight = _weighed(msgspec.json.decode(message, type=StoredMessage))
+                thread.messages.append(found)
+                thread.weights.append(weight)
+                thread.places.append((question, part))
+                thread.chars += weight
+                thread.questions = max(thread.questions, question)
 
     def find(self, owner: str, provider_res_id: str) -> Thread | None:
         """Return the owner's thread of that id."""
         return self._threads.get(owner, {}).get(provider_res_id)
+
+    def all(self) -> dict[str, Thread]:
+        """Return the threads of all users, by their ids."""
+        return {
+            name: thread for threads in self._threads.values() for name, thread in threads.items()
+        }
 
     def list(self, owner: str, *, limit: int | None = None) -> list[Thread]:
         """Return the owner's threads, the one that changed last first."""
@@ -193,12 +228,41 @@ class ThreadStore:
         return None
 
     def append(self, thread: Thread, messages: Iterable[StoredMessage]) -> None:
-        """Add messages to a thread; its first question becomes its title."""
+        """Add messages at the end of a thread; its first question becomes its title."""
+        self._insert(thread, messages, len(thread.messages))
+
+    def answer(self, thread: Thread, question_id: str, messages: Iterable[StoredMessage]) -> None:
+        """Add what answers a question, after it: other questions may have been asked since."""
+        for index in range(len(thread.messages) - 1, -1, -1):
+            if thread.messages[index].id == question_id:
+                question = thread.places[index][0]
+                while index < len(thread.places) and thread.places[index][0] == question:
+                    index += 1  # noqa: PLW2901 - to the end of the question's parts
+                self._insert(thread, messages, index)
+                return
+        self.append(thread, messages)  # so many messages came since that the question is gone
+
+    def _insert(self, thread: Thread, messages: Iterable[StoredMessage], index: int) -> None:
+        operations: list[Operation] = []
         for given in messages:
             message, weight = _weighed(given)
-            thread.messages.append(message)
-            thread.weights.append(weight)
+            if message.role == "user" or not index:
+                thread.questions += 1
+                place = (thread.questions, 0)
+            else:
+                question, part = thread.places[index - 1]
+                place = (question, part + 1)
+            thread.messages.insert(index, message)
+            thread.weights.insert(index, weight)
+            thread.places.insert(index, place)
             thread.chars += weight
+            index += 1
+            operations.append(
+                (
+                    "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?)",
+                    (thread.provider_res_id, *place, encode(message)),
+                )
+            )
             if thread.title is None and message.role == "user":
                 thread.title = " ".join(message.content[: 4 * TITLE_LENGTH].split())[:TITLE_LENGTH]
         while len(thread.messages) > 1 and (
@@ -206,8 +270,15 @@ class ThreadStore:
         ):
             thread.messages.popleft()
             thread.chars -= thread.weights.popleft()
-        self._touch(thread)
-        self._make_room(self._threads.get(thread.owner, {}))
+            operations.append(
+                (
+                    "DELETE FROM messages WHERE thread = ? AND question = ? AND part = ?",
+                    (thread.provider_res_id, *thread.places.popleft()),
+                )
+            )
+        operations.append(self._touch(thread))
+        operations += self._make_room(self._threads.get(thread.owner, {}))
+        self._journal.record(*operations)
 
     def change(self, thread: Thread, change: ThreadChange) -> None:
         """Apply what a client wants changed."""
@@ -215,21 +286,52 @@ class ThreadStore:
             value = getattr(change, name)
             if value is not UNSET:
                 setattr(thread, name, value)
-        self._touch(thread)
+        self._journal.record(self._touch(thread))
 
-    def _make_room(self, threads: dict[str, Thread]) -> None:
+    def _make_room(self, threads: dict[str, Thread]) -> Iterable[Operation]:
         """Drop the threads of one user that have been quiet longest, while there are too many."""
         held = sum(thread.chars for thread in threads.values())
+        operations: list[Operation] = []
         while len(threads) > 1 and (
             len(threads) > self._limits.threads or held > self._limits.chars_per_user
         ):
-            held -= threads.pop(next(iter(threads))).chars
+            gone = threads.pop(next(iter(threads)))
+            held -= gone.chars
+            operations += [
+                (f"DELETE FROM {table} WHERE {column} = ?", (gone.provider_res_id,))  # noqa: S608 - ours
+                for table, column in (("threads", "provider_res_id"), ("messages", "thread"))
+            ]
+        return operations
 
-    def _touch(self, thread: Thread) -> None:
+    def _touch(self, thread: Thread) -> Operation:
         thread.updated = self._clock.wall()
         threads = self._threads.get(thread.owner, {})
         if threads.pop(thread.provider_res_id, None) is not None:
             threads[thread.provider_res_id] = thread
+        return self._row(thread)
+
+    def _row(self, thread: Thread) -> Operation:
+        self._touches += 1
+        row = _Row(*(getattr(thread, name) for name in _Row.__struct_fields__))
+        return (
+            "INSERT OR REPLACE INTO threads VALUES (?, ?, ?)",
+            (thread.provider_res_id, self._touches, encode(row)),
+        )
+
+
+class _Row(msgspec.Struct):
+    """What is kept of a thread beside its messages; a part of :class:`Thread`."""
+
+    provider_res_id: str
+    id: str
+    owner: str
+    created: float
+    updated: float
+    title: str | None = None
+    tag: str | None = None
+    metadata: dict[str, Any] | None = None
+    entity_id: str | None = None
+    entity_type: str | None = None
 
 
 def _weighed(message: StoredMessage) -> tuple[StoredMessage, int]:
