@@ -274,11 +274,11 @@ def complete(conversation: Conversation, stored: list[HistoryMessage]) -> None:
 
 
 def shown(conversation: Conversation) -> list[tuple[str, object]]:
-    """Everything but blank texts, which a server may keep or not."""
+    """Everything but blanks around texts, which a server may keep or not."""
     return [
         (
             m.kind.value,
-            m.text if m.tool is None else (m.tool.call_id, m.tool.arguments, m.tool.result),
+            m.text.strip() if m.tool is None else (m.tool.call_id, m.tool.arguments, m.tool.result),
         )
         for m in conversation
         if m.tool is not None or m.text.strip()

@@ -26,6 +26,8 @@ __all__ = ["Delivery"]
 
 LAST_WORDS: Final = 2.0
 """Seconds that closing may take for what is still to be committed."""
+LEAVING: Final = 10.0
+"""Seconds that leaving a client's ``async with`` block may take for what is about to be sent."""
 _SHOWN: Final = OPEN | {DeliveryState.FAILED}
 _NOT_SENT_YET: Final = "It is being sent, or has been."
 
@@ -111,10 +113,10 @@ class Delivery:
         """Go on with what an earlier run of the program left over."""
         answering: str | None = None
         for item in self._ledger:
+            if item.writes:
+                self._ledger.show(item.id)
             if item.state is DeliveryState.QUEUED and item.held and send_leftovers:
                 self._ledger.move(item.id, item.state, item.note, held=False)
-            elif item.state is DeliveryState.UNKNOWN and item.message_id is None:
-                self._ledger.show(item.id)
             elif item.state is DeliveryState.RECEIVED and not item.ended:
                 answering = item.id
         if answering is not None:
@@ -147,11 +149,21 @@ class Delivery:
                 raise NoSuchMessage("There is no such message, or it is too long ago.")
             if item.ended or item.state in (DeliveryState.FAILED, DeliveryState.DISCARDED):
                 return item
-            self._watchers.add(changed)
-            try:
-                await changed.wait()
-            finally:
-                self._watchers.discard(changed)
+            await self._wait(changed)
+
+    async def left(self) -> None:
+        """Return when nothing waits that could leave on this session; after 10 seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVING):
+                while self.about_to_send:
+                    await self._wait(asyncio.Event())
+
+    async def _wait(self, changed: asyncio.Event) -> None:
+        self._watchers.add(changed)
+        try:
+            await changed.wait()
+        finally:
+            self._watchers.discard(changed)
 
     # -- what the user does -----------------------------------------------------------------------
 
@@ -290,6 +302,7 @@ class Delivery:
         """What was on its way is unknown from now on."""
         self._resolution.stop()
         self._courier.session_over(error)
+        self._wake_watchers()
 
     def frame_received(self, frame: ServerFrame) -> bool:
         """Draw conclusions; True if the frame is about a message only, and shown there."""
@@ -312,9 +325,12 @@ class Delivery:
     # -- inside -----------------------------------------------------------------------------------
 
     def _item_changed(self) -> None:
+        self._wake_watchers()
+        self._tell()
+
+    def _wake_watchers(self) -> None:
         for watcher in self._watchers:
             watcher.set()
-        self._tell()
 
     def _look(self) -> None:
         self._resolution.begin()

@@ -82,6 +82,12 @@ class Ledger:
         """Return an item as it is, or as it was in its final state, while that is remembered."""
         return self._items.get(item_id) or self._departed.get(item_id)
 
+    @property
+    def repeated(self) -> frozenset[str]:
+        """Ids of messages that were written more than once, as far as that is remembered."""
+        known = (*self._items.values(), *self._departed.values())
+        return frozenset(item.id for item in known if item.writes > 1)
+
     def __getitem__(self, item_id: str) -> OutboxItem:
         """Return an item.
 
@@ -199,12 +205,14 @@ class Ledger:
             NoSuchMessage: if it is not known.
         """
         item = self[item_id]
-        if item.message_id is not None:
-            return item
-        if (message_id := self._standing(item_id)) is not None:
-            # The program ended when the message was kept already, and its number was not.
-            self._apply([DeliveryChanged(message_id, item.state, self._clock.wall(), item.note)])
-            return self._shown(item, message_id)
+        # The program may have ended when the message was kept already, and its number was not.
+        message_id = item.message_id or self._standing(item_id)
+        if message_id is not None:
+            message = self._conversation.get(message_id)
+            if message is not None and message.delivery is not item.state:
+                now = self._clock.wall()
+                self._apply([DeliveryChanged(message_id, item.state, now, item.note)])
+            return item if item.message_id else self._shown(item, message_id)
         changes = user_sent(self._conversation, item.text, self._clock.wall(), outbox_id=item.id)
         message_id = self._conversation.next_id
         if item.state is not DeliveryState.WRITTEN:

@@ -169,7 +169,11 @@ class Resolution:
 
     def _find(self, history: History) -> Finding:
         return arrived(
-            history, self._ledger, self._conversation, began_here=self._conversation.began_here
+            history,
+            self._ledger,
+            self._conversation,
+            began_here=self._conversation.began_here,
+            repeated=self._ledger.repeated,
         )
 
     def _arrived(self, item_id: str) -> None:
@@ -189,6 +193,7 @@ class Resolution:
             self._ledger,
             self._conversation,
             began_here=self._conversation.began_here,
+            repeated=self._ledger.repeated,
         )
         reply = () if asked is None else replies(history, asked)
         if not reply:

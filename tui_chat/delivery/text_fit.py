@@ -109,7 +109,7 @@ def lay_beside(ours: Sequence[tuple[str, MessageState]], theirs: Sequence[str]) 
             further = blocks.read(begun)
             places[number] = blocks.block
             if state is MessageState.INTERRUPTED:
-                completed[number] = begun + further if further.strip() else None
+                completed[number] = begun + further if further else None
             if state is not MessageState.COMPLETE:
                 blocks.skip_rest()
     except _Misfit:
