@@ -11,6 +11,7 @@ from tui_chat.app.settings import ChatSettings
 from tui_chat.cli.credentials import take_credentials
 from tui_chat.cli.numbers import Number
 from tui_chat.cli.resources import Resources
+from tui_chat.cli.storage import archive_opener
 from tui_chat.cli.terminal import require_terminal, run_chat
 from tui_chat.cli.theme import theme_option
 
@@ -63,6 +64,7 @@ def demo(port: int, ticket_ttl: float, theme: str) -> int:
 
     Needs no configuration. The server listens on this machine only, uses random credentials made
     for this run, and ends with the chat. Its built-in agent works offline; ask it for help.
+    Nothing of it is kept: the server forgets everything at the end, and so does the chat.
     """
     take_credentials()  # not needed here, and no business of the child's
     require_terminal()
@@ -77,4 +79,10 @@ def demo(port: int, ticket_ttl: float, theme: str) -> int:
             starting = pool.submit(start)
             import_module("tui_chat.app.screens.chat")
             settings = starting.result()
-        return run_chat(settings, theme=theme, start_demo=start, resources=resources)
+        return run_chat(
+            settings,
+            theme=theme,
+            start_demo=start,
+            resources=resources,
+            open_archive=archive_opener(ephemeral=True),
+        )

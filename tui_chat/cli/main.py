@@ -16,6 +16,12 @@ from tui_chat.app.settings import ChatSettings
 from tui_chat.cli.credentials import ask_for_missing, take_credentials
 from tui_chat.cli.exits import Exit, explain_bug, say
 from tui_chat.cli.resources import Resources
+from tui_chat.cli.storage import (
+    RETENTION_VARIABLE,
+    archive_opener,
+    ephemeral_option,
+    new_option,
+)
 from tui_chat.cli.terminal import forbid_core_dumps, require_terminal, run_chat
 from tui_chat.cli.theme import theme_option
 from tui_chat.errors import ConfigurationError, TuiChatError
@@ -23,7 +29,7 @@ from tui_chat.errors import ConfigurationError, TuiChatError
 __all__ = ["cli", "run"]
 
 # Imported when they are asked for: each brings what only it needs.
-_COMMANDS: Final = {"demo": "tui_chat.cli.demo", "serve": "tui_chat.cli.serve"}
+_COMMANDS: Final = {name: f"tui_chat.cli.{name}" for name in ("demo", "history", "queue", "serve")}
 
 _SECRET_OPTIONS: Final = frozenset(
     {"--token", "--key", "--server-key", "--chat-server-key", "--auth-token", "--password"}
@@ -67,7 +73,10 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "Token and server key come from TUI_CHAT_TOKEN and TUI_CHAT_SERVER_KEY, or are asked for "
-        "without being shown. They are never arguments."
+        "without being shown. They are never arguments.\n\n"
+        "Conversations, drafts and what waits to be sent are kept on this machine, in the folder "
+        f"that TUI_CHAT_DATA names or the usual one, for ever or for as many days as "
+        f"{RETENTION_VARIABLE} says. What has not been sent is kept in any case."
     ),
 )
 @click.version_option(__version__, prog_name="tui-chat", message="%(prog)s %(version)s")
@@ -90,16 +99,21 @@ class _Commands(click.Group):
     is_flag=True,
     help="Send token and tickets unencrypted (http, ws) to another machine too.",
 )
+@new_option
+@ephemeral_option
 @theme_option
 @click.pass_context
 def cli(
     ctx: click.Context,
     /,
+    *,
     server_url: str | None,
     user_id: str | None,
     entity_id: str | None,
     entity_type: str | None,
     allow_plaintext: bool,
+    fresh: bool,
+    ephemeral: bool,
     theme: str,
 ) -> int:
     """Chat in your terminal with a server that authenticates WebSockets by short-lived tickets.
@@ -111,6 +125,7 @@ def cli(
         _refuse_misplaced_options(ctx)
         return Exit.OK  # the subcommand's own result counts
     credentials = take_credentials()
+    open_archive = archive_opener(ephemeral=ephemeral, fresh=fresh)
     settings = None
     if server_url:
         _check_url(server_url)
@@ -126,7 +141,13 @@ def cli(
 
         return start_demo_server(resources)
 
-    return run_chat(settings, theme=theme, start_demo=start_demo, resources=resources)
+    return run_chat(
+        settings,
+        theme=theme,
+        start_demo=start_demo,
+        resources=resources,
+        open_archive=open_archive,
+    )
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -162,11 +183,13 @@ def _check_url(url: str) -> None:
 
 
 def _refuse_misplaced_options(ctx: click.Context) -> None:
-    for name in ctx.params:
+    for option in ctx.command.params:
+        name = option.name or ""
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = "--" + name.replace("_", "-")
             raise click.UsageError(
-                f"{option} does not go with '{ctx.invoked_subcommand}' (or belongs after it).", ctx
+                f"{option.opts[0]} does not go with '{ctx.invoked_subcommand}' (or belongs after "
+                "it).",
+                ctx,
             )
 
 

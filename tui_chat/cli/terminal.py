@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from tui_chat.cli.exits import Exit, debugging, explain_bug
+from tui_chat.cli.exits import Exit, debugging, explain_bug, say
 from tui_chat.cli.guard import ExitGuard, TerminalWatch
 from tui_chat.cli.resources import Resources
 from tui_chat.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from tui_chat.app.app import ChatApp
+    from tui_chat.app.archive import OpenArchive
     from tui_chat.app.settings import ChatSettings
 
 __all__ = ["forbid_core_dumps", "require_terminal", "run_chat"]
@@ -67,6 +69,7 @@ def run_chat(
     theme: str,
     start_demo: Callable[[], ChatSettings],
     resources: Resources,
+    open_archive: Callable[[ChatSettings], OpenArchive] | None = None,
 ) -> int:
     """Run the application until the user leaves, and return the exit code.
 
@@ -75,6 +78,8 @@ def run_chat(
         theme: the name of the theme.
         start_demo: starts the demo server and enters it into ``resources``.
         resources: closed when the application has ended, whatever happens.
+        open_archive: opens what is kept of the conversations with a server; nothing is kept
+            without it.
     """
     # Python's own thresholds make collections a third of the time that streaming takes, with pauses
     # of a fifth of a second. Imports are collected for nothing, too.
@@ -94,6 +99,7 @@ def run_chat(
         glyphs=glyphs,
         theme=theme,
         leaving=lambda: guard.arm(code[0] if code else Exit.OK, WHEN_DONE),
+        open_archive=open_archive,
     )
 
     def leave(why: int) -> None:
@@ -113,12 +119,32 @@ def run_chat(
         # Python would try to flush to the terminal that is gone, and complain.
         guard.disarm()
         os._exit(code[0])
+    _say_unsent(app)
     if code:
         return code[0]
     if app.crash is not None:
         explain_bug(app.crash)
         return Exit.FAILURE
     return Exit.FAILURE if app.died else Exit.OK
+
+
+def _say_unsent(app: ChatApp) -> None:
+    """Say what becomes of the messages that have not been sent, if there are any."""
+    count: int = getattr(app, "unsent", 0)
+    if not count:
+        return
+    messages, are, they, them = (
+        ("1 message", "is", "It is", "it")
+        if count == 1
+        else (f"{count:,} messages", "are", "They are", "them")
+    )
+    if getattr(app, "lasting", False):
+        say(
+            f"{messages} {are} not sent yet. {they} kept and offered at the next start; "
+            f"`tui-chat queue` shows {them}."
+        )
+    else:
+        say(f"{messages} {are} not sent, and lost: this session kept nothing.")
 
 
 @contextmanager

@@ -1,0 +1,152 @@
+"""What the application keeps from one start to the next. Lives in the client's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from tui_chat.conversation.model import MessageKind
+from tui_chat.delivery.record import ConversationRecord, MemoryRecord
+
+if TYPE_CHECKING:
+    from tui_chat.app.settings import ChatSettings
+    from tui_chat.storage import Store, StoredConversation
+
+__all__ = ["Archive", "NoArchive", "Notice", "OpenArchive", "StoredArchive"]
+
+Notice = tuple[str, str]
+"""A sentence for people, and a code."""
+
+
+class Archive(Protocol):
+    """Where the conversation, the draft and the prompts of one application are kept."""
+
+    record: ConversationRecord
+    draft: str
+    """What stood in the prompt when the program ended."""
+    prompts: Sequence[str]
+    """What was typed before, the latest last."""
+    lasting: bool
+    """Whether anything of it outlives the program."""
+
+    def save_draft(self, text: str) -> None:
+        """Keep what stands in the prompt, soon. Never blocks."""
+
+    async def add_prompt(self, text: str) -> None:
+        """Remember what was sent, for recalling it."""
+
+    async def aclose(self) -> None:
+        """Keep what is still to be kept, and give the conversation up."""
+
+
+OpenArchive = Callable[[Callable[[Notice], object]], Awaitable[Archive]]
+"""Opens the archive; what has to be said about it goes to the callback, then and later."""
+
+
+class NoArchive:
+    """Keeps nothing."""
+
+    def __init__(self) -> None:
+        self.record: ConversationRecord = MemoryRecord()
+        self.draft = ""
+        self.prompts: Sequence[str] = ()
+        self.lasting = False
+
+    def save_draft(self, text: str) -> None:
+        """Nothing to do."""
+
+    async def add_prompt(self, text: str) -> None:
+        """Nothing to do."""
+
+    async def aclose(self) -> None:
+        """Nothing to do."""
+
+
+class StoredArchive:
+    """Keeps one conversation in a store.
+
+    Args:
+        store: closed along with the archive.
+        conversation: claimed for this program.
+        prompts: what was typed before.
+    """
+
+    def __init__(
+        self, store: Store, conversation: StoredConversation, prompts: Sequence[str]
+    ) -> None:
+        self._store = store
+        self._conversation = conversation
+        self.record: ConversationRecord = conversation
+        self.draft = _unsent_draft(conversation)
+        self.prompts = prompts
+        self.lasting = store.kind == "file"
+
+    @classmethod
+    async def open(
+        cls,
+        settings: ChatSettings,
+        say: Callable[[Notice], object],
+        *,
+        ephemeral: bool = False,
+        fresh: bool = False,
+        retention_days: float | None = None,
+    ) -> StoredArchive:
+        """Open the store of this user and resume the latest conversation with the server.
+
+        Args:
+            settings: which server, and on whose behalf.
+            say: told what has to be said about the store, now and later.
+            ephemeral: keep everything in memory.
+            fresh: begin a new conversation.
+            retention_days: for how many days unused conversations are kept; None is for ever.
+        """
+        from tui_chat.protocol.urls import ServerUrl  # noqa: PLC0415 - in the client's thread
+        from tui_chat.storage import Retention, Scope, Store  # noqa: PLC0415 - see above
+
+        def notice(found: object) -> None:
+            say((getattr(found, "sentence", ""), getattr(found, "code", "")))
+
+        store = await (
+            Store.ephemeral(on_notice=notice)
+            if ephemeral
+            else Store.open(on_notice=notice, retention=Retention(retention_days))
+        )
+        try:
+            scope = Scope(
+                str(ServerUrl.parse(settings.server_url)),
+                settings.entity_id,
+                settings.entity_type,
+                settings.user_id,
+            )
+            conversation = await store.resume(scope, fresh=fresh)
+            return cls(store, conversation, await store.prompts())
+        except BaseException:
+            await store.aclose()
+            raise
+
+    def save_draft(self, text: str) -> None:
+        """Keep what stands in the prompt, soon."""
+        self._conversation.record_draft(text)
+
+    async def add_prompt(self, text: str) -> None:
+        """Remember what was sent."""
+        await self._store.add_prompt(text)
+
+    async def aclose(self) -> None:
+        """Give the conversation up and close the store."""
+        try:
+            await self._conversation.release()
+        finally:
+            await self._store.aclose()
+
+
+def _unsent_draft(conversation: StoredConversation) -> str:
+    """Return the draft, unless it is what was sent last.
+
+    The program may have been killed after a message was committed and before the prompt was empty:
+    the text would stand in the queue and in the prompt.
+    """
+    draft = conversation.draft
+    typed = [item.text for item in conversation.items[-1:]]
+    typed += [m.text for m in conversation.messages[-20:] if m.kind is MessageKind.USER][-1:]
+    return "" if draft in typed else draft
