@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
@@ -25,6 +25,7 @@ from tui_chat.conversation.model import (
     RunChanged,
 )
 from tui_chat.debug_info import ClientDebugInfo, LogEntry
+from tui_chat.delivery.item import OutboxItem
 from tui_chat.errors import TuiChatError
 from tui_chat.events import ChatEvent, ConnectionChanged, ConversationChanged, TicketChanged
 from tui_chat.secret import Secret
@@ -67,6 +68,33 @@ class FakeClock:
 
 
 @dataclass
+class FakeDelivery:
+    """Stands in for the client's outbox, and notes what is asked of it."""
+
+    unsent: int = 0
+    queue: tuple[OutboxItem, ...] = ()
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def items(self) -> tuple[OutboxItem, ...]:
+        return self.queue
+
+    async def edit(self, item_id: str, text: str) -> None:
+        self.asked.append(("edit", item_id, text))
+
+    async def drop(self, item_id: str) -> None:
+        self.asked.append(("drop", item_id))
+
+    async def resend(self, item_id: str) -> None:
+        self.asked.append(("resend", item_id))
+
+    async def send_now(self, item_id: str) -> None:
+        self.asked.append(("send_now", item_id))
+
+    async def release(self, item_ids: Iterable[str] | None = None) -> None:
+        self.asked.append(("release", None if item_ids is None else tuple(item_ids)))
+
+
+@dataclass
 class FakeClient:
     """Stands in for ``WebSocketChatClient``; lives in the client's thread as that one does."""
 
@@ -82,6 +110,7 @@ class FakeClient:
     hang_on_disconnect: bool = False
     info: ClientDebugInfo | None = None
     messages: tuple[Message, ...] = ()
+    delivery: FakeDelivery = field(default_factory=FakeDelivery)
 
     def __post_init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -195,7 +224,7 @@ def make_stage(
     if settings is None and not welcome:
         settings = ChatSettings(SERVER, Secret(TOKEN), Secret(KEY))
     options.setdefault("versions", "tui-chat 0.0.0, Textual 0.0.0, Python 3.0.0, test")
-    app = ChatApp(settings, client_factory=lambda: client, clock=clock, zone=UTC, **options)
+    app = ChatApp(settings, client_factory=lambda _record: client, clock=clock, zone=UTC, **options)
     return Stage(app, client, clock)
 
 

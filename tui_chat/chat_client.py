@@ -61,8 +61,8 @@ class WebSocketChatClient:
         record: where conversation and outbox are kept, from
             :meth:`tui_chat.storage.Store.resume`; by default in memory only.
         secrets: looks up a secret by its name, for messages with headers for MCP servers.
-        send_leftovers: whether messages that an earlier run of the program left in the record are
-            sent without asking; otherwise they wait for ``delivery.release()``.
+        send_leftovers: whether messages that an earlier run left in the record are sent without
+            asking; otherwise they wait for ``delivery.release()``.
         options: :class:`ClientOptions`, for use as an async context manager.
 
     Attributes:
@@ -217,7 +217,9 @@ class WebSocketChatClient:
         await self.on_init(**self._options)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        if kind is None:  # as a file is written when its block is left in good order
+            await self.delivery.left()
         await self.disconnect()
 
     async def reconnect(self) -> None:
@@ -300,9 +302,9 @@ class WebSocketChatClient:
     ) -> str:
         """Send a message of the user; return its id when it is safely accepted.
 
-        It is committed to the record then, and leaves in the order of these calls: when a session
-        is ready and the run before it has ended. If there is none, an attempt to connect begins at
-        once. :meth:`events` and :attr:`delivery` tell what becomes of it.
+        It leaves in the order of these calls, when a session is ready and the run before it has
+        ended; without a session an attempt to connect begins at once. :meth:`events` and
+        :attr:`delivery` tell what becomes of it.
 
         Args:
             message: the text.

@@ -14,7 +14,7 @@ from tests.support.readme import blocks
 from tui_chat.server.config import ServerConfig
 from tui_chat.server.offline_texts import GREETING
 
-ORIGINAL, STREAMING, POOL, *_ = blocks("python")
+ORIGINAL, STREAMING, DELIVERY, POOL, *_ = blocks("python")
 
 
 async def run_against(server: RunningServer, code: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +55,13 @@ async def test_the_streaming_example() -> None:
     assert done.stdout == GREETING, "every piece of the answer, once"
 
 
+async def test_the_delivery_example() -> None:
+    async with running_server() as server:
+        done = await run_against(server, DELIVERY)
+    assert done.stderr == ""
+    assert done.stdout in ("received\n", "persisted\n")
+
+
 async def test_the_pool_example() -> None:
     async with running_server() as server:
         done = await run_against(server, POOL)
@@ -63,7 +70,7 @@ async def test_the_pool_example() -> None:
         assert server.handshakes == 2
 
 
-@pytest.mark.parametrize("code", [ORIGINAL, STREAMING, POOL])
+@pytest.mark.parametrize("code", [ORIGINAL, STREAMING, DELIVERY, POOL])
 async def test_the_examples_fail_in_words_where_nobody_answers(code: str) -> None:
     with pytest.raises(AssertionError, match="NetworkError"):
         await asyncio.to_thread(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from tests.app_support import (
     Stage,
@@ -17,12 +18,18 @@ from tests.app_support import (
     started,
     wait_until,
 )
+from tests.outbox_support import name, waiting
+from tui_chat.app import messages
 from tui_chat.app.bindings import REGISTRY, Command
 from tui_chat.app.screens.chat import ChatScreen
 from tui_chat.app.screens.debug import DebugScreen
 from tui_chat.app.screens.help import HelpScreen
+from tui_chat.app.screens.queue import QueueScreen
+from tui_chat.app.screens.said import SaidScreen
 from tui_chat.app.settings import ChatSettings
-from tui_chat.conversation.model import MessageAdded, MessageKind
+from tui_chat.conversation.model import DeliveryState, MessageAdded, MessageKind
+from tui_chat.delivery.item import OutboxItem
+from tui_chat.events import OutboxChanged
 from tui_chat.secret import Secret
 
 Play = Callable[[Pilot[Any], Stage, str], Awaitable[None]]
@@ -151,7 +158,147 @@ async def _close(pilot: Pilot[Any], stage: Stage, key: str) -> None:
     assert stage.client.stops == 0
 
 
+async def _older(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    stage.app.post_message(messages.PromptsLoaded(("first", "second")))
+    await pilot.press("x", key)
+    await wait_until(pilot, lambda: stage.chat.prompt.text == "second")
+    await pilot.press(key)
+    assert stage.chat.prompt.text == "first"
+
+
+async def _newer(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    stage.app.post_message(messages.PromptsLoaded(("first", "second")))
+    await pilot.press("x", "up", "up")
+    await wait_until(pilot, lambda: stage.chat.prompt.text == "first")
+    await pilot.press(key, key)
+    assert stage.chat.prompt.text == "x"
+
+
+async def _outbox(pilot: Pilot[Any], stage: Stage, *items: OutboxItem) -> None:
+    stage.client.emit(OutboxChanged(items))
+    await wait_until(pilot, lambda: stage.chat.outbox == items)
+
+
+def _asks(*wanted: Any) -> Play:
+    """Return a play in which a key asks this of the outbox."""
+
+    async def play(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+        await _outbox(
+            pilot,
+            stage,
+            waiting(1, "old", DeliveryState.UNKNOWN, message_id=1),
+            waiting(2, "unclear", DeliveryState.UNKNOWN, message_id=2),
+            waiting(3, "left", held=True),
+        )
+        await pilot.press("h", key, "i")
+        await wait_until(pilot, lambda: stage.client.delivery.asked)
+        assert stage.client.delivery.asked == [wanted]
+        assert stage.chat.prompt.text == "hi", "it is no key to write with"
+
+    return play
+
+
+async def _keep(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await _outbox(pilot, stage, waiting(1, "left", held=True))
+    await wait_until(pilot, lambda: "left over" in str(stage.chat.queue_strip.render()))
+    await pilot.press(key)
+    await wait_until(pilot, lambda: "kept for later" in str(stage.chat.queue_strip.render()))
+    assert stage.client.delivery.asked == []
+
+
+async def _dismiss(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    stage.app.post_message(messages.StorageNoticed("The disk is full.", "DISK_FULL"))
+    await wait_until(pilot, lambda: stage.chat.storage_notice.display)
+    await pilot.press(key)
+    await wait_until(pilot, lambda: not stage.chat.storage_notice.display)
+
+
+def _opens(kind: type[Screen[Any]]) -> Play:
+    async def play(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+        await pilot.press(key)
+        await wait_until(pilot, lambda: isinstance(stage.app.screen, kind))
+        await pilot.press(key)
+        await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
+
+    return play
+
+
+def _in_queue(*wanted: Any, at: int = 0) -> Play:
+    """Return a play in which a key asks this about one of three messages in the queue."""
+
+    async def play(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+        await _outbox(
+            pilot,
+            stage,
+            waiting(1, "one"),
+            waiting(2, "two", DeliveryState.FAILED),
+            waiting(3, "three", held=True),
+        )
+        await pilot.press("f3")
+        await wait_until(pilot, lambda: isinstance(stage.app.screen, QueueScreen))
+        await pilot.press(*["down"] * at, key)
+        await wait_until(pilot, lambda: stage.client.delivery.asked)
+        assert stage.client.delivery.asked == [wanted]
+
+    return play
+
+
+async def _queue_edit(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await _outbox(pilot, stage, waiting(1, "one"))
+    await pilot.press("f3")
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, QueueScreen))
+    queue = stage.app.screen
+    assert isinstance(queue, QueueScreen)
+    await pilot.press(key)
+    await wait_until(pilot, lambda: queue.editor is not None and queue.editor.has_focus)
+    await pilot.press("!", "enter")
+    await wait_until(pilot, lambda: stage.client.delivery.asked)
+    assert stage.client.delivery.asked == [("edit", name(1), "one!")]
+
+
+async def _open_said(pilot: Pilot[Any], stage: Stage) -> None:
+    stage.client.changes(*(MessageAdded(said(n, MessageKind.USER, f"m{n}")) for n in (1, 2)))
+    await wait_until(pilot, lambda: len(list(stage.transcript.said())) == 2)
+    await pilot.press("f4")
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, SaidScreen))
+    await pilot.press("down")  # the newest comes first
+
+
+async def _said_retry(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await _open_said(pilot, stage)
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.client.sent == ["m1"])
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, ChatScreen))
+
+
+async def _said_edit(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press("d")
+    await _open_said(pilot, stage)
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.chat.prompt.text == "m1")
+    assert isinstance(stage.app.screen, ChatScreen)
+    assert stage.client.sent == []
+    await pilot.press("down")
+    await wait_until(pilot, lambda: stage.chat.prompt.text == "d")
+
+
 PLAYS: dict[str, Play] = {
+    "older": _older,
+    "newer": _newer,
+    "resend": _asks("resend", name(2)),
+    "discard": _asks("drop", name(2)),
+    "release": _asks("release", None),
+    "keep": _keep,
+    "dismiss": _dismiss,
+    "queue": _opens(QueueScreen),
+    "said": _opens(SaidScreen),
+    "queue-edit": _queue_edit,
+    "queue-send-now": _in_queue("send_now", name(1)),
+    "queue-drop": _in_queue("drop", name(1)),
+    "queue-resend": _in_queue("resend", name(2), at=1),
+    "queue-release": _in_queue("release", None, at=2),
+    "said-retry": _said_retry,
+    "said-edit": _said_edit,
     "send": _send,
     "newline": _newline,
     "stop": _stop,

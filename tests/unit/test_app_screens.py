@@ -284,7 +284,7 @@ async def test_only_one_batch_is_in_flight_while_the_screen_stands_still() -> No
     """The thread goes on and its backlog stays small when nobody acknowledges."""
     posted: list[messages.ClientMessage] = []
     client = FakeClient()
-    worker = ClientWorker(demo_settings(), posted.append, client_factory=lambda: client)
+    worker = ClientWorker(demo_settings(), posted.append, client_factory=lambda _record: client)
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:

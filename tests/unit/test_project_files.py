@@ -161,9 +161,9 @@ def test_every_option_and_subcommand_that_the_readme_names_exists() -> None:
     assert {"--server-url", "--ticket-ttl", "--single-use", "--port"} <= options
     helps = {
         name: run_python("-m", "tui_chat", *name.split(), "--help").stdout
-        for name in ("", "demo", "serve")
+        for name in ("", "demo", "serve", "queue", "history", "history purge")
     }
-    for module in ("tui_chat.testing.faultproxy", "tests.benchmarks"):
+    for module in ("tui_chat.testing.faultproxy", "tests.benchmarks", "tests.chaos"):
         helps[module] = run_python("-m", module, "--help").stdout
     for option in options:
         assert any(re.search(rf"{option}\b", help_text) for help_text in helps.values()), option

@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.geometry import Size
 from textual.screen import Screen
 
-from tui_chat.app.bindings import REGISTRY, Scope, bindings_for
+from tui_chat.app.bindings import REGISTRY, Command, Scope, bindings_for
 from tui_chat.app.client_port import ClientFactory, default_client
 from tui_chat.app.client_side import ClientSide
 from tui_chat.app.glyphs import UNICODE, Glyphs
@@ -28,6 +28,7 @@ from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.app import messages
+    from tui_chat.app.archive import OpenArchive
     from tui_chat.app.screens.chat import ChatScreen
     from tui_chat.app.screens.welcome import WelcomeScreen
 
@@ -51,6 +52,8 @@ class ChatApp(ClientSide, inherit_bindings=False):
         versions: the line of versions in the debug info; by default the real ones.
         zone: time zone of the debug info; None is the local one.
         leaving: called when the application begins to leave, whatever made it do so.
+        open_archive: returns what opens the archive of a server's conversation; nothing is kept
+            without it.
     """
 
     TITLE = "tui-chat"
@@ -70,6 +73,7 @@ class ChatApp(ClientSide, inherit_bindings=False):
         versions: str = "",
         zone: tzinfo | None = None,
         leaving: Callable[[], object] | None = None,
+        open_archive: Callable[[ChatSettings], OpenArchive] | None = None,
     ) -> None:
         # Textual reads a screen's own style sheet when the screen is pushed; the first one is not.
         first = "welcome" if settings is None else "chat"
@@ -77,6 +81,7 @@ class ChatApp(ClientSide, inherit_bindings=False):
             [str(style_sheet("app")), str(style_sheet(first))],
             client_factory=client_factory,
             leaving=leaving,
+            open_archive=open_archive,
         )
         for known in THEMES:
             self.register_theme(known)
@@ -200,15 +205,29 @@ class ChatApp(ClientSide, inherit_bindings=False):
             lambda: DebugScreen(self._clock, self._versions or _versions(), self._zone),
         )
 
+    def action_toggle_queue(self) -> None:
+        """Open or close the queue."""
+        from tui_chat.app.screens.queue import QueueScreen  # noqa: PLC0415 - seldom needed
+
+        if (chat := self.chat) is not None:
+            self._toggle(QueueScreen, lambda: QueueScreen(chat, self._clock, self._glyphs))
+
+    def action_toggle_said(self) -> None:
+        """Open or close the list of the user's messages."""
+        from tui_chat.app.screens.said import SaidScreen  # noqa: PLC0415 - seldom needed
+
+        if (chat := self.chat) is not None:
+            self._toggle(SaidScreen, lambda: SaidScreen(chat))
+
     def _toggle(self, kind: type[Screen[None]], make: Callable[[], Screen[None]]) -> None:
-        from tui_chat.app.screens.overlay import Overlay  # noqa: PLC0415 - seldom needed
+        from tui_chat.app.screens.overlay import Panel  # noqa: PLC0415 - seldom needed
 
         top = self.screen
         if isinstance(top, TooSmallScreen):
             return
         if isinstance(top, kind):
             self.pop_screen()
-        elif isinstance(top, Overlay):
+        elif isinstance(top, Panel):
             self.switch_screen(make())
         else:
             self.push_screen(make())
@@ -218,20 +237,27 @@ class ChatApp(ClientSide, inherit_bindings=False):
         if self._worker is not None:
             self._worker.reconnect()
 
-    def action_stop_run(self) -> None:
-        """Stop the running reply (from the palette)."""
-        if self.chat is not None:
-            self.chat.action_stop_run()
-
-    def action_transcript_live(self) -> None:
-        """Go to the newest message (from the palette)."""
-        if self.chat is not None:
-            self.chat.action_transcript_live()
-
     def action_command_palette(self) -> None:
         """Open the palette where it has room."""
         if not isinstance(self.screen, TooSmallScreen):
             super().action_command_palette()
+
+    async def action_quit(self) -> None:
+        """Quit; at the second press only if something would be lost by it."""
+        waiting = 0 if self.chat is None else sum(not i.settled for i in self.chat.outbox)
+        now = self._clock.boot()
+        if not waiting or self.lasting or now < self._quit_until:
+            self.exit()
+            return
+        self._quit_until = now + QUIT_WINDOW
+        what = "1 message is" if waiting == 1 else f"{waiting} messages are"
+        self.notify(
+            f"{what} not sent yet and would be lost: nothing is kept in this session. "
+            "Press the key again to quit.",
+            severity="warning",
+            timeout=QUIT_WINDOW,
+            markup=False,
+        )
 
     def action_interrupt(self) -> None:
         """Quit at the second Ctrl+C; a selection was copied before it came to this."""
@@ -246,14 +272,15 @@ class ChatApp(ClientSide, inherit_bindings=False):
         """The palette: what the registry has a title for, and the theme."""
         for command in REGISTRY:
             if command.palette:
-                action = command.action
-                yield SystemCommand(command.palette, command.help, _runner(self, action))
+                yield SystemCommand(command.palette, command.help, _runner(self, command))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 
-def _runner(app: ChatApp, action: str) -> Callable[[], object]:
+def _runner(app: ChatApp, command: Command) -> Callable[[], object]:
     async def run() -> None:
-        await app.run_action(action)
+        # What belongs to the conversation is done there, even if something lies over it.
+        where = app.chat if command.scope is Scope.CHAT else None
+        await app.run_action(command.action, where)
 
     return run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tui_chat.secret import Secret
@@ -11,9 +11,44 @@ if TYPE_CHECKING:
     from tui_chat.connection.status import ConnectionStatus
     from tui_chat.conversation.model import Message
     from tui_chat.debug_info import ClientDebugInfo
+    from tui_chat.delivery.item import OutboxItem
+    from tui_chat.delivery.record import ConversationRecord
     from tui_chat.events import ChatEvent
 
-__all__ = ["ChatClient", "ClientFactory", "default_client"]
+__all__ = ["ChatClient", "ClientFactory", "Outbox", "default_client"]
+
+
+class Outbox(Protocol):
+    """See :class:`tui_chat.delivery.delivery.Delivery` for what each of these promises."""
+
+    @property
+    def unsent(self) -> int:
+        """Messages of which it is not certain that they arrived."""
+        ...
+
+    def items(self) -> tuple[OutboxItem, ...]:
+        """Return what is not certain to have arrived, and what failed."""
+        ...
+
+    async def edit(self, item_id: str, text: str) -> None:
+        """Change what was not written yet."""
+        ...
+
+    async def drop(self, item_id: str) -> None:
+        """Take it out of the queue, or give it up."""
+        ...
+
+    async def resend(self, item_id: str) -> None:
+        """Send it once more."""
+        ...
+
+    async def send_now(self, item_id: str) -> None:
+        """Send it before all others."""
+        ...
+
+    async def release(self, item_ids: Iterable[str] | None = None) -> None:
+        """Send what an earlier run of the program left over."""
+        ...
 
 
 class ChatClient(Protocol):
@@ -35,7 +70,12 @@ class ChatClient(Protocol):
         """Connect and keep trying."""
         ...
 
-    async def on_trigger_message(self, message: str) -> None:
+    @property
+    def delivery(self) -> Outbox:
+        """The outbox."""
+        ...
+
+    async def on_trigger_message(self, message: str) -> Any:
         """Return when the message is safely accepted."""
         ...
 
@@ -68,11 +108,11 @@ class ChatClient(Protocol):
         ...
 
 
-ClientFactory = Callable[[], ChatClient]
+ClientFactory = Callable[["ConversationRecord"], ChatClient]
 
 
-def default_client() -> ChatClient:
+def default_client(record: ConversationRecord) -> ChatClient:
     """Make the real client. Called in the client's thread: its imports are the slow ones."""
     from tui_chat.chat_client import WebSocketChatClient  # noqa: PLC0415 - see above
 
-    return WebSocketChatClient()
+    return WebSocketChatClient(record=record)

@@ -18,7 +18,9 @@ from tui_chat.app.settings import ChatSettings
 
 if TYPE_CHECKING:
     from tui_chat.app import messages
+    from tui_chat.app.archive import OpenArchive
     from tui_chat.app.screens.chat import ChatScreen
+    from tui_chat.app.screens.queue import QueueScreen
     from tui_chat.app.workers import ClientWorker
 
 __all__ = ["ClientSide"]
@@ -34,6 +36,7 @@ class ClientSide(SafeApp):
         css_path: the style sheets.
         client_factory: makes the client, in the client's thread.
         leaving: called when the application begins to leave, whatever made it do so.
+        open_archive: opens what is kept from one start to the next; called in the client's thread.
     """
 
     def __init__(
@@ -42,11 +45,24 @@ class ClientSide(SafeApp):
         *,
         client_factory: ClientFactory,
         leaving: Callable[[], object] | None,
+        open_archive: Callable[[ChatSettings], OpenArchive] | None = None,
     ) -> None:
         super().__init__(css_path=[*css_path])
         self._client_factory = client_factory
         self._leaving = leaving
+        self._open_archive = open_archive
         self._worker: ClientWorker | None = None
+        self._begun_chat: ChatScreen | None = None
+
+    @property
+    def unsent(self) -> int:
+        """Messages of which it is not certain that they arrived; known once the client ended."""
+        return 0 if self._worker is None else self._worker.unsent
+
+    @property
+    def lasting(self) -> bool:
+        """Whether those are kept for the next start."""
+        return self._worker is not None and self._worker.lasting
 
     @property
     def chat(self) -> ChatScreen | None:
@@ -67,8 +83,10 @@ class ClientSide(SafeApp):
             self.post_message,
             client_factory=self._client_factory,
             tools=_offered_tools,
+            open_archive=None if self._open_archive is None else self._open_archive(settings),
         )
-        chat.worker = worker
+        chat.attach(worker)
+        self._begun_chat = chat
         self.run_worker(
             worker.run,
             name="client",
@@ -85,6 +103,7 @@ class ClientSide(SafeApp):
         message: RenderableType | None = None,
     ) -> None:
         """Leave; told first, because everything after this needs a loop and a terminal."""
+        self._keep_draft()
         if self._leaving is not None:
             self._leaving()
         super().exit(result, return_code, message)
@@ -96,12 +115,17 @@ class ClientSide(SafeApp):
         worker = self._worker
         if worker is None:
             return
+        self._keep_draft()  # once more: not every end begins with exit()
         worker.stop()
         clock = asyncio.get_running_loop()
         give_up = clock.time() + LEAVE_WITHIN
         # The thread has its own loop, so there is no asyncio event to wait for.
         while not worker.done.is_set() and clock.time() < give_up:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+    def _keep_draft(self) -> None:
+        if self._begun_chat is not None:  # even when it has left the stack of screens
+            self._begun_chat.keep_draft()
 
     def on_connection_changed(self, event: messages.ConnectionChanged) -> None:
         """Show the connection's state."""
@@ -129,6 +153,36 @@ class ClientSide(SafeApp):
         if self.chat is not None:
             self.chat.show_conversation(event.messages)
 
+    async def on_outbox_changed(self, event: messages.OutboxChanged) -> None:
+        """Show what is not certain to have arrived."""
+        if self.chat is not None:
+            self.chat.show_outbox(event.items)
+        if (queue := self._queue) is not None:
+            await queue.show(event.items)
+
+    @property
+    def _queue(self) -> QueueScreen | None:
+        if len(self.screen_stack) < 2:
+            return None  # without importing what nobody has opened
+        from tui_chat.app.screens.queue import QueueScreen  # noqa: PLC0415 - seldom needed
+
+        return next((s for s in self.screen_stack if isinstance(s, QueueScreen)), None)
+
+    def on_draft_restored(self, event: messages.DraftRestored) -> None:
+        """Put it back into the prompt."""
+        if self.chat is not None:
+            self.chat.prompt.restore(event.text)
+
+    def on_prompts_loaded(self, event: messages.PromptsLoaded) -> None:
+        """Let the prompt recall them."""
+        if self.chat is not None:
+            self.chat.prompt.load(event.prompts)
+
+    def on_storage_noticed(self, event: messages.StorageNoticed) -> None:
+        """Say it, and keep it visible."""
+        if self.chat is not None:
+            self.chat.show_storage(event.sentence, event.code)
+
     def on_server_notice(self, event: messages.ServerNotice) -> None:
         """Show what the server reports."""
         more = f" ({event.more} more were left out)" if event.more else ""
@@ -153,8 +207,10 @@ class ClientSide(SafeApp):
             self.chat.show_refused(event.number, event.sentence)
 
     def on_command_failed(self, event: messages.CommandFailed) -> None:
-        """Say what did not work."""
-        if self.chat is not None:
+        """Say what did not work, where the user is looking."""
+        if (queue := self._queue) is not None:
+            queue.show_failed(event.sentence)
+        elif self.chat is not None:
             self.chat.show_notice(event.sentence)
 
     def on_client_failed(self, event: messages.ClientFailed) -> None:

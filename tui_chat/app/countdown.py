@@ -102,11 +102,20 @@ class TicketCountdown:
             self._view = None
             self._dropped = _DROPPED.get(reason, "")
 
-    def face(self, now: float) -> TicketFace:
-        """Return what to show at ``now``."""
+    def face(self, now: float, *, explained: bool = False) -> TicketFace:
+        """Return what to show at ``now``.
+
+        Args:
+            now: on the boot clock.
+            explained: whether it is said elsewhere why there is no connection, and when the next
+                try is. Tries that come and go then make no difference here.
+        """
         view = self._view
         left = 0.0 if view is None else view.deadline - now
         phase = self._phase(now, left)
+        calm = explained and phase in (TicketPhase.RENEWING, TicketPhase.FAILED)
+        if calm:
+            phase = TicketPhase.NONE
         share: float | None
         renew_share: float | None
         if view is None or self._expired or left <= 0:
@@ -118,7 +127,11 @@ class TicketCountdown:
             time, share = clock_face(left), min(left / lifetime, 1.0)
             at = (view.deadline - view.renew_at) / lifetime
             renew_share = at if 0 < at < 1 and view.renew_at > now else None
-        return TicketFace(phase, time, share, renew_share, self._note(phase, now))
+        note = self._calm_note() if calm else self._note(phase, now)
+        return TicketFace(phase, time, share, renew_share, note)
+
+    def _calm_note(self) -> str:
+        return "no ticket while disconnected" if self._view is None else "renews when connected"
 
     def _phase(self, now: float, left: float) -> TicketPhase:
         if self._attempt is not None:

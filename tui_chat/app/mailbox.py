@@ -40,6 +40,8 @@ class Mailbox:
         self._lost_notices = 0
         self._ignored = 0
         self._tools: messages.ToolsAccepted | None = None
+        self._outbox: messages.OutboxChanged | None = None
+        self._storage: dict[str, messages.StorageNoticed] = {}
 
     def __bool__(self) -> bool:
         return bool(
@@ -51,6 +53,8 @@ class Mailbox:
             or self._notices
             or self._ignored
             or self._tools
+            or self._outbox
+            or self._storage
         )
 
     @property
@@ -108,6 +112,14 @@ class Mailbox:
         """Keep the latest list."""
         self._tools = message
 
+    def put_outbox(self, message: messages.OutboxChanged) -> None:
+        """Keep the latest state of the outbox."""
+        self._outbox = message
+
+    def put_storage(self, message: messages.StorageNoticed) -> None:
+        """Keep the latest notice of each kind about what is kept on this machine."""
+        self._storage[message.code] = message
+
     def take(self, snapshot: tuple[Message, ...] | None = None) -> list[messages.ClientMessage]:
         """Return everything as messages and start afresh.
 
@@ -123,6 +135,9 @@ class Mailbox:
             batch.append(messages.ConversationReset(snapshot))
         elif self._changes:
             batch.append(messages.ConversationChanged(tuple(self._changes)))
+        if self._outbox is not None:
+            batch.append(self._outbox)
+        batch.extend(self._storage.values())
         if self._notices:
             self._notices[-1].more = self._lost_notices
             batch.extend(self._notices)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui_chat.connection.status import ConnectionStatus
     from tui_chat.conversation import model
     from tui_chat.debug_info import ClientDebugInfo
+    from tui_chat.delivery.item import OutboxItem
     from tui_chat.ticket.events import TicketView
 
 __all__ = [
@@ -29,10 +30,14 @@ __all__ = [
     "DebugInfoArrived",
     "DemoFailed",
     "DemoStarted",
+    "DraftRestored",
     "FrameIgnored",
+    "OutboxChanged",
+    "PromptsLoaded",
     "SendAccepted",
     "SendRefused",
     "ServerNotice",
+    "StorageNoticed",
     "TicketExpired",
     "TicketGone",
     "TicketRenewalFailed",
@@ -134,6 +139,38 @@ class ToolsAccepted(ClientMessage):
     """The server knows these client tools now."""
 
     names: tuple[str, ...]
+
+
+# -- the outbox and what is kept ------------------------------------------------------------------
+
+
+@dataclass
+class OutboxChanged(ClientMessage):
+    """Every message that is not certain to have arrived, failed ones among them, in order."""
+
+    items: tuple[OutboxItem, ...]
+
+
+@dataclass
+class DraftRestored(ClientMessage):
+    """What stood in the prompt when the program ended the last time."""
+
+    text: str
+
+
+@dataclass
+class PromptsLoaded(ClientMessage):
+    """What was typed before, the latest last."""
+
+    prompts: tuple[str, ...]
+
+
+@dataclass
+class StorageNoticed(ClientMessage):
+    """Something has to be said about what is kept on this machine."""
+
+    sentence: str
+    code: str
 
 
 @dataclass

@@ -26,6 +26,10 @@ def put(mailbox: Mailbox, event: events.ChatEvent) -> None:
             mailbox.put_ignored()
         case events.ToolsAccepted(names):
             mailbox.put_tools(messages.ToolsAccepted(names))
+        case events.OutboxChanged(items):
+            mailbox.put_outbox(messages.OutboxChanged(items))
+        case events.DeliveryTrouble(text, code):
+            mailbox.put_storage(messages.StorageNoticed(one_line(text, 500), one_line(code, 60)))
         case events.Lagged():
             mailbox.put_reset()
 

@@ -19,10 +19,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tui_chat.app import messages
+from tui_chat.app.archive import Archive, NoArchive, Notice, OpenArchive
 from tui_chat.app.client_port import ChatClient, ClientFactory, default_client
 from tui_chat.app.mailbox import Mailbox
 from tui_chat.app.settings import ChatSettings
-from tui_chat.errors import DeliveryUnknown, TuiChatError
+from tui_chat.errors import TuiChatError
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ __all__ = ["ClientWorker"]
 FRAME: Final = 0.033
 """Seconds between two batches, so that a flood of deltas becomes thirty repaints a second."""
 
-GOODBYE: Final = 2.0
-"""Seconds that disconnecting may take at the end."""
+GOODBYE: Final = 1.2
+"""Seconds that disconnecting may take at the end, and keeping what is still to be kept as well."""
 
 _STARTING: Final = "The client is still starting, so nothing was sent. Try again in a moment."
+_NOT_KEPT: Final = "Nothing can be kept on this machine, because of a mistake in the program itself"
 _NOT_RUNNING: Final = "The client is not running, so nothing was sent. Quit and start again."
 
 Post = Callable[[messages.ClientMessage], object]
@@ -50,6 +52,12 @@ class ClientWorker:
         post: hands a message to the application; called from the client's thread.
         client_factory: makes the client; called in the client's thread.
         tools: makes the client tools that are offered to the server; likewise.
+        open_archive: opens what is kept from one start to the next; likewise.
+
+    Attributes:
+        done: set when the thread has ended.
+        unsent: messages of which it is not certain that they arrived.
+        lasting: whether those are kept for the next start.
     """
 
     def __init__(
@@ -59,21 +67,33 @@ class ClientWorker:
         *,
         client_factory: ClientFactory = default_client,
         tools: Callable[[], Sequence[Any]] = tuple,
+        open_archive: OpenArchive | None = None,
     ) -> None:
         self._settings = settings
         self._post_message = post
         self._client_factory = client_factory
         self._tools = tools
+        self._open_archive = open_archive
+        self._archive: Archive = NoArchive()
         self._mailbox = Mailbox()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: ChatClient | None = None
+        self._starting = threading.Lock()
+        self._early: list[tuple[int, str]] = []
+        self._sending: set[asyncio.Task[None]] = set()
         self._stopping = threading.Event()
         self.done = threading.Event()
+        self.unsent = 0
+        self.lasting = False
 
     # -- the screen's side: any thread, returns at once -------------------------------------------
 
     def send(self, number: int, text: str) -> None:
         """Send a message; ``SendAccepted`` or ``SendRefused`` with this number is the answer."""
+        with self._starting:
+            if self._loop is None and not self._stopping.is_set() and not self.done.is_set():
+                self._early.append((number, text))
+                return
         if not self._submit(self._send(number, text)):
             self._post(messages.SendRefused(number, self._why_not()))
 
@@ -84,6 +104,32 @@ class ClientWorker:
     def reconnect(self) -> None:
         """Connect now; ``CommandFailed`` if that is not possible."""
         self._command("reconnect", _reconnect)
+
+    def edit(self, item_id: str, text: str) -> None:
+        """Change a queued message; ``CommandFailed`` if that is not possible."""
+        self._command("edit the message", lambda client: client.delivery.edit(item_id, text))
+
+    def drop(self, item_id: str) -> None:
+        """Take a message out of the queue, or give it up; likewise."""
+        self._command("drop the message", lambda client: client.delivery.drop(item_id))
+
+    discard = drop
+
+    def send_now(self, item_id: str) -> None:
+        """Send a queued message before all others; likewise."""
+        self._command("send the message", lambda client: client.delivery.send_now(item_id))
+
+    def resend(self, item_id: str) -> None:
+        """Send a message once more that is unknown or failed; likewise."""
+        self._command("send the message again", lambda client: client.delivery.resend(item_id))
+
+    def release(self, item_ids: tuple[str, ...] | None = None) -> None:
+        """Send what an earlier run of the program left over; likewise."""
+        self._command("send the messages", lambda client: client.delivery.release(item_ids))
+
+    def save_draft(self, text: str) -> None:
+        """Keep what stands in the prompt."""
+        self._call(lambda: self._archive.save_draft(text))
 
     def request_debug_info(self) -> None:
         """Ask for a snapshot; ``DebugInfoArrived`` is the answer."""
@@ -153,10 +199,18 @@ class ClientWorker:
         self._dirty = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
-        self._loop = asyncio.get_running_loop()
+        self._begun = asyncio.Event()
+        with self._starting:
+            self._loop = asyncio.get_running_loop()
         if self._stopping.is_set():
             return
-        client = self._client = self._client_factory()
+        for number, text in self._early:  # typed before there was a loop
+            task = asyncio.create_task(self._send(number, text), name="early message")
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        archive = await self._begin()
+        client = self._client = self._client_factory(archive.record)
+        self._show_kept(client, archive)
         events = client.events()  # from here on: nothing that start() causes is missed
         tasks = [
             asyncio.create_task(self._read(events), name="client events"),
@@ -165,6 +219,7 @@ class ClientWorker:
         ]
         try:
             self._start(client)
+            self._begun.set()
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if not self._stop.is_set():
                 for task in tasks:
@@ -178,6 +233,44 @@ class ClientWorker:
                 async with asyncio.timeout(GOODBYE):
                     await client.disconnect()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self.unsent = client.delivery.unsent
+            with suppress(Exception):
+                async with asyncio.timeout(GOODBYE):
+                    await archive.aclose()
+
+    async def _begin(self) -> Archive:
+        """Open what is kept. A failure is told, and costs the keeping, not the chat."""
+        if self._open_archive is not None:
+            try:
+                self._archive = await self._open_archive(self._say)
+            except Exception as error:  # noqa: BLE001 - whatever it was, chatting must be possible
+                sentence = _crash_sentence(error) if isinstance(error, TuiChatError) else ""
+                self._say((sentence or f"{_NOT_KEPT} ({type(error).__name__}).", "STORAGE"))
+        self.lasting = self._archive.lasting
+        return self._archive
+
+    def _say(self, notice: Notice) -> None:
+        """Pass on what has to be said about what is kept. Any thread."""
+        sentence, code = one_line(notice[0], 500), one_line(notice[1], 60)
+
+        def put() -> None:
+            self._mailbox.put_storage(messages.StorageNoticed(sentence, code))
+            self._dirty.set()
+
+        self._call(put)
+
+    def _show_kept(self, client: ChatClient, archive: Archive) -> None:
+        """Let the screen begin where it was left."""
+        if archive.record.messages:
+            self._mailbox.put_reset()
+            self._dirty.set()
+        if items := client.delivery.items():
+            self._mailbox.put_outbox(messages.OutboxChanged(items))
+            self._dirty.set()
+        if archive.draft:
+            self._post(messages.DraftRestored(archive.draft))
+        if archive.prompts:
+            self._post(messages.PromptsLoaded(tuple(archive.prompts)))
 
     def _start(self, client: ChatClient) -> None:
         settings = self._settings
@@ -216,18 +309,17 @@ class ClientWorker:
             await asyncio.sleep(FRAME)
 
     async def _send(self, number: int, text: str) -> None:
+        await self._begun.wait()
         try:
             await self._ready_client().on_trigger_message(text)
-        except DeliveryUnknown as error:
-            # It stands in the conversation, marked; in the prompt it would be sent twice.
-            self._post(messages.SendAccepted(number))
-            self._post(messages.CommandFailed(one_line(str(error), 300)))
         except TuiChatError as error:
             self._post(messages.SendRefused(number, one_line(str(error), 300)))
         except Exception as error:  # noqa: BLE001 - the text must not be lost over it
             self._post(messages.SendRefused(number, _mistake_sentence("send the message", error)))
         else:
             self._post(messages.SendAccepted(number))
+            with suppress(TuiChatError):  # it is in the conversation in any case
+                await self._archive.add_prompt(text)
 
     async def _carry_out(
         self, what: str, action: Callable[[ChatClient], Coroutine[Any, Any, Any]]

@@ -77,6 +77,14 @@ KEYS: Final = """\
 | `PgUp`, `PgDn` | scroll the conversation a page |
 | `Ctrl+Up`, `Ctrl+Down` | scroll it a line |
 | `Ctrl+End` | goes to the newest message and follows what arrives |
+| `Up`, `Down` | bring back what you wrote before, and what you were writing |
+| `Alt+R` or `F5` | sends your latest message again that failed or may not have arrived |
+| `Alt+D` or `F8` | gives that message up instead |
+| `F3` or `Ctrl+O` | shows the queue: what waits, failed or may not have arrived |
+| `F4` or `Ctrl+G` | shows your messages, to send one again |
+| `Alt+S` or `F9` | sends what an earlier session left over |
+| `Alt+K` | keeps it for later instead |
+| `Alt+X` | hides the notice about what is kept on this machine |
 | `Ctrl+R` | reconnects now |
 | `F1` | shows the help |
 | `F12` or `Ctrl+\\` | shows the debug info: ticket, connection, counters, latest events |

@@ -8,7 +8,15 @@ from tui_chat.app.widgets.sections import Section, Sections
 
 __all__ = ["HelpScreen", "help_sections"]
 
-_ORDER = (Scope.PROMPT, Scope.CHAT, Scope.APP, Scope.OVERLAY, Scope.WELCOME)
+_ORDER = (
+    Scope.PROMPT,
+    Scope.CHAT,
+    Scope.APP,
+    Scope.QUEUE,
+    Scope.SAID,
+    Scope.OVERLAY,
+    Scope.WELCOME,
+)
 
 
 def help_sections() -> list[Section]:

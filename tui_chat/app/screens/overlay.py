@@ -1,4 +1,4 @@
-"""What help and debug info have in common: a panel over the screen that scrolls and closes."""
+"""What the panels over the conversation have in common: they close, and some only scroll."""
 
 from __future__ import annotations
 
@@ -14,18 +14,30 @@ from tui_chat.app.bindings import Scope, bindings_for
 from tui_chat.app.paths import style_sheet
 from tui_chat.app.widgets.sections import Sections
 
-__all__ = ["Overlay"]
+__all__ = ["Overlay", "Panel"]
 
 
-class Overlay(ModalScreen[None]):
-    """A titled panel with scrolling content; Esc closes it."""
+class Panel(ModalScreen[None]):
+    """Something over the conversation that Esc closes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Scope.OVERLAY)]
+
+    def __init__(self, *, screen_id: str) -> None:
+        super().__init__(id=screen_id, classes="overlay")
+        self.css_path = [style_sheet("overlay")]
+
+    async def action_close(self) -> None:
+        """Go back to what lies under this."""
+        self.dismiss()
+
+
+class Overlay(Panel):
+    """A titled panel with scrolling content."""
+
     AUTO_FOCUS = "#panel"
 
     def __init__(self, title: str, body: Sections, *, screen_id: str) -> None:
-        super().__init__(id=screen_id, classes="overlay")
-        self.css_path = [style_sheet("overlay")]
+        super().__init__(screen_id=screen_id)
         self._panel_title = title
         self.body = body
 
@@ -36,7 +48,3 @@ class Overlay(ModalScreen[None]):
             panel.border_title = Content(self._panel_title)
             panel.border_subtitle = Content("Esc closes")
             yield self.body
-
-    def action_close(self) -> None:
-        """Go back to what lies under this."""
-        self.dismiss()

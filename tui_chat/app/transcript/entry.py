@@ -14,9 +14,22 @@ from tui_chat.app.transcript.parsing import estimate_piece, parse_piece, plain_p
 from tui_chat.app.transcript.piece import Piece, PieceKind
 from tui_chat.app.transcript.rows import Row, lay_out
 from tui_chat.app.transcript.stream import BlockScanner
-from tui_chat.conversation.model import Message, MessageKind, MessageState, ToolCall
+from tui_chat.conversation.model import (
+    DeliveryChanged,
+    Message,
+    MessageCompleted,
+    MessageFinished,
+    MessageKind,
+    MessageState,
+    TextAppended,
+    ToolCall,
+    ToolUpdated,
+)
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "EntryChange"]
+
+EntryChange = TextAppended | MessageFinished | ToolUpdated | DeliveryChanged | MessageCompleted
+"""The changes that are about one message."""
 
 _NONE: Final = HeightIndex()
 """The heights of an entry without pieces; never changed."""
@@ -38,6 +51,7 @@ class Entry:
         name: what the other side is called.
 
     Attributes:
+        addressed: whether the keys for a message that may not have arrived are about this one.
         pieces: None until the entry has come near the viewport, or after it was forgotten.
         heights: one for each piece, at ``width``.
     """
@@ -46,6 +60,7 @@ class Entry:
         "_characters",
         "_chunks",
         "_complete",
+        "_foot",
         "_intake",
         "_joined",
         "_marks",
@@ -53,16 +68,20 @@ class Entry:
         "_newlines",
         "_pending",
         "_references",
+        "_replaced",
         "_scanner",
         "_stable",
+        "addressed",
         "code",
         "created",
+        "delivery",
         "finished",
         "gap",
         "heights",
         "id",
         "kind",
         "name",
+        "note",
         "opens_turn",
         "pieces",
         "state",
@@ -80,6 +99,9 @@ class Entry:
         self.finished = message.finished
         self.tool: ToolCall | None = message.tool
         self.code = message.code
+        self.delivery = message.delivery
+        self.note = message.note
+        self.addressed = False
         self.name = name
         self._marks = marks
         self.opens_turn = message.kind in _TURN and (before is None or before.kind not in _TURN)
@@ -97,15 +119,22 @@ class Entry:
         self._pending = 0  # the first chunk that the scanner has not read
         self._joined = 0  # the chunks before this one were joined
         self._complete = False  # everything has been read, and there will be no more
-        self._stable = 0  # pieces that will not change any more
+        self._stable = 0  # pieces of text that will not change any more
+        self._replaced = False  # the text is another one than the pieces were made from
+        self._foot: tuple[str, ...] = ()  # what the last piece says, if it is a foot
         self._references: dict[str, Any] = {}
 
     # -- what the conversation tells --------------------------------------------------------------
 
     @property
     def streaming(self) -> bool:
-        """Whether more may come."""
-        return self.state is MessageState.STREAMING
+        """Whether more may come; a message of the user is whole from the beginning."""
+        return self.state is MessageState.STREAMING and self.delivery is None
+
+    @property
+    def text(self) -> str:
+        """The whole text, as it came."""
+        return "".join(self._chunks)
 
     def append(self, text: str) -> None:
         """Record more text."""
@@ -119,6 +148,35 @@ class Entry:
         if self.streaming:
             self.state = state
             self.finished = at
+
+    def take(self, change: EntryChange) -> bool:
+        """Record a change of the message; False if it changes nothing."""
+        match change:
+            case TextAppended(_, text):
+                if not self.streaming:
+                    return False
+                self.append(text)
+            case MessageFinished(_, state, at):
+                self.finish(state, at)
+            case ToolUpdated(_, tool, state, at):
+                self.tool = tool
+                if state is not MessageState.STREAMING:  # also of a call that was cut off before
+                    self.state, self.finished = state, at
+            case MessageCompleted(_, text, at):
+                self._complete_with(text, at)
+            case DeliveryChanged(_, delivery, _, note):
+                if self.delivery is None or (delivery, note) == (self.delivery, self.note):
+                    return False
+                self.delivery, self.note = delivery, note
+        return True
+
+    def _complete_with(self, text: str, at: float) -> None:
+        self._chunks = [text]
+        self._characters = len(text)
+        self._newlines = text.count("\n")
+        self.state, self.finished = MessageState.COMPLETE, at
+        # The pieces stay until the next look: they tell what is being read now.
+        self._replaced = True
 
     def seconds(self, now: float) -> float | None:
         """Return how long it took or has taken so far; None when nobody measured it."""
@@ -141,8 +199,11 @@ class Entry:
 
     def open(self, width: int, now: float) -> None:
         """Make the pieces, or bring them up to date with text, state and width."""
+        if self._replaced:
+            self.forget()
         if self.pieces is None:
             self.pieces = [Piece(PieceKind.FIXED)]
+            self._foot = ()
             self._scanner = BlockScanner() if self.kind in _MARKDOWN else None
             self._intake = Intake()
             self._pending = 0
@@ -156,6 +217,7 @@ class Entry:
                 piece.rows = None
             self._rebuild(0)
         self._update_text()
+        self._update_foot()
         self.update_head(now)
 
     def forget(self) -> None:
@@ -167,6 +229,7 @@ class Entry:
         self._references = {}
         self._chunks = ["".join(self._chunks)]
         self._joined = 0
+        self._replaced = False
 
     def update_head(self, now: float) -> int:
         """Make the head anew (it shows states and times); return by how much it grew."""
@@ -190,14 +253,23 @@ class Entry:
         else:
             closed, rest = self._scan(self._scanner, done=done)
         if done:
-            if foot := foot_lines(self, self._marks):
-                closed.append(Piece(PieceKind.FIXED, lines=foot))
             self._complete = True
             self._scanner = None
         first = self._stable
         self.pieces[first:] = [*closed, *rest]
         self._stable = first + len(closed)
         self._rebuild(first)
+
+    def _update_foot(self) -> None:
+        """Say under the text how it went; that can change long after the text is complete."""
+        if self.pieces is None or not self._complete:
+            return
+        lines = foot_lines(self, self._marks)
+        foot = tuple(line.text for line in lines)
+        if foot != self._foot:
+            self._foot = foot
+            self.pieces[self._stable :] = [Piece(PieceKind.FIXED, lines=lines)] if foot else []
+            self._rebuild(self._stable)
 
     def _scan(self, scanner: BlockScanner, *, done: bool) -> tuple[list[Piece], list[Piece]]:
         """Return the pieces that are new and final, and those that may change."""

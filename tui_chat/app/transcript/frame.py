@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tui_chat.app.bindings import key_of
 from tui_chat.app.transcript.lines import Line, Prefix, Span
 from tui_chat.app.transcript.marks import Marks
 from tui_chat.app.transcript.tool_line import duration, tool_lines
-from tui_chat.conversation.model import MessageKind, MessageState
+from tui_chat.conversation.model import DeliveryState, MessageKind, MessageState
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
@@ -97,25 +98,59 @@ def _thought(entry: Entry, seconds: float | None, marks: Marks) -> Line:
 
 
 def foot_lines(entry: Entry, marks: Marks) -> list[Line]:
-    """Return the lines under a message's text: that something went wrong, in words."""
+    """Return the lines under a message's text: how it went, where that has to be said."""
     if entry.kind in (MessageKind.REASONING, MessageKind.TOOL):
         return []  # the line above says it
+    if entry.delivery is not None:
+        return _delivery_lines(entry, entry.delivery, marks)
     match entry.state:
         case MessageState.INTERRUPTED:
-            mark, text, style = marks.stopped, "Interrupted: this is not all of it.", "warning"
+            text = "Interrupted: this is not all of it."
+            return [_foot(entry, marks.stopped, text, "warning", marks)]
         case MessageState.STOPPED:
-            mark, text, style = marks.stopped, "Stopped.", "muted"
+            return [_foot(entry, marks.stopped, "Stopped.", "muted", marks)]
         case MessageState.FAILED:
-            mark, text, style = marks.failed, "Failed.", "error-mark"
+            return [_foot(entry, marks.failed, "Failed.", "error-mark", marks)]
         case _:
             return []
-    before, _, fill = gutter(entry.kind, marks)
-    return [
-        Line(
-            text,
-            first=(*before, (f"{mark} ", style)),
-            rest=(*before, *_INDENT),
-            base=style,
-            fill=fill,
-        )
-    ]
+
+
+def _delivery_lines(entry: Entry, delivery: DeliveryState, marks: Marks) -> list[Line]:
+    note = one_line(entry.note)
+    match delivery:
+        case DeliveryState.QUEUED:
+            return [_foot(entry, marks.waiting, _joined("Waits.", note), "muted", marks)]
+        case DeliveryState.WRITTEN:
+            return [_foot(entry, marks.running, _joined("Sending.", note), "muted", marks)]
+        case DeliveryState.UNKNOWN:
+            text = "Not known whether this arrived."
+            found = [_foot(entry, marks.unknown, f"{text} {_keys(entry)}", "warning strong", marks)]
+            return [*found, *([_foot(entry, " ", note, "muted", marks)] if note else ())]
+        case DeliveryState.FAILED:
+            text = f"{_joined('Not sent.', note)} {_keys(entry)}"
+            return [_foot(entry, marks.failed, text, "error-mark strong", marks)]
+        case DeliveryState.DISCARDED:
+            return [_foot(entry, marks.stopped, "Discarded.", "muted", marks)]
+        case _:
+            return [_foot(entry, marks.done, note, "muted", marks)] if note else []
+
+
+def _joined(sentence: str, note: str) -> str:
+    return f"{sentence} {note}".rstrip()
+
+
+def _keys(entry: Entry) -> str:
+    if entry.addressed:
+        return f"{key_of('resend')} sends it again, {key_of('discard')} discards it."
+    return f"{key_of('queue')} opens the queue."
+
+
+def _foot(entry: Entry, mark: str, text: str, style: str, marks: Marks) -> Line:
+    before, base, fill = gutter(entry.kind, marks)
+    return Line(
+        text,
+        first=(*before, (f"{mark} ", f"{base} {style}")),
+        rest=(*before, ("  ", base)),
+        base=style,
+        fill=fill,
+    )

@@ -21,6 +21,8 @@ class Marks:
         done: it went well.
         failed: it did not.
         stopped: it was interrupted.
+        unknown: it may or may not have arrived.
+        waiting: it has not begun.
         notice: before a message of the system.
         arrow: from arguments to result.
         dot: between facts.
@@ -34,6 +36,8 @@ class Marks:
     done: str = "✓"
     failed: str = "✗"
     stopped: str = "■"
+    unknown: str = "▲"
+    waiting: str = "◷"
     notice: str = "◆"
     arrow: str = "→"
     dot: str = "·"
@@ -49,6 +53,8 @@ ASCII: Final = Marks(
     done="+",
     failed="x",
     stopped="#",
+    unknown="?",
+    waiting="~",
     notice="!",
     arrow="->",
     dot="-",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from textual.geometry import Region, Size
@@ -13,19 +13,12 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_chat.app.transcript.column import Column
-from tui_chat.app.transcript.entry import Entry
+from tui_chat.app.transcript.entry import Entry, EntryChange
 from tui_chat.app.transcript.lines import Line, safe
 from tui_chat.app.transcript.marks import ASCII, UNICODE
 from tui_chat.app.transcript.palette import COMPONENT_CLASSES, Palette
 from tui_chat.app.transcript.rows import Row, lay_out, paint
-from tui_chat.conversation.model import (
-    Change,
-    Message,
-    MessageAdded,
-    MessageFinished,
-    TextAppended,
-    ToolUpdated,
-)
+from tui_chat.conversation.model import Change, Message, MessageAdded, MessageKind
 
 __all__ = ["Transcript"]
 
@@ -107,6 +100,7 @@ class Transcript(ScrollView, can_focus=True):
         self._column = Column(now)
         self._dirty: dict[Entry, None] = {}
         self._live: dict[Entry, None] = {}
+        self._addressed: int | None = None
         self._unread: set[int] = set()
         self._told = (True, 0)
         self._palette: Palette | None = None
@@ -129,26 +123,35 @@ class Transcript(ScrollView, can_focus=True):
     def apply(self, changes: Iterable[Change]) -> None:
         """Take in changes of the conversation; they are drawn together in the next frame."""
         for change in changes:
-            match change:
-                case TextAppended(message_id, text):
-                    if (entry := self._column.find(message_id)) is not None and entry.streaming:
-                        entry.append(text)
-                        self._mark(entry)
-                case MessageAdded(message):
-                    self._add(message)
-                case MessageFinished(message_id, state, at):
-                    if (entry := self._column.find(message_id)) is not None:
-                        entry.finish(state, at)
-                        self._mark(entry)
-                case ToolUpdated(message_id, tool, state, at):
-                    if (entry := self._column.find(message_id)) is not None:
-                        entry.tool = tool
-                        entry.finish(state, at)
-                        self._mark(entry)
-                case _:
-                    pass  # threads, runs and persistence are not shown here
+            if isinstance(change, MessageAdded):
+                self._add(change.message)
+            elif isinstance(change, EntryChange):  # threads, runs and persistence do not show here
+                entry = self._column.find(change.message_id)
+                if entry is not None and entry.take(change):
+                    self._mark(entry)
         if self._dirty:
             self._request_frame()
+
+    def address(self, message_id: int | None) -> None:
+        """Say under this message, and no other, which keys are about it; None for none."""
+        if message_id == self._addressed:
+            return
+        for number in (self._addressed, message_id):
+            entry = None if number is None else self._column.find(number)
+            if entry is not None:
+                entry.addressed = number == message_id
+                self._mark(entry)
+        self._addressed = message_id
+        if self._dirty:
+            self._request_frame()
+
+    def find(self, message_id: int) -> Entry | None:
+        """Return what is shown of a message."""
+        return self._column.find(message_id)
+
+    def said(self) -> Iterator[Entry]:
+        """Yield what the user wrote, the newest first."""
+        return (entry for entry in reversed(self._column.entries) if entry.kind is MessageKind.USER)
 
     def reset(self, messages: Iterable[Message]) -> None:
         """Show these messages, and no others, from their end."""
@@ -156,6 +159,7 @@ class Transcript(ScrollView, can_focus=True):
         before: Entry | None = None
         for message in messages:
             before = Entry(message, before, self._marks, self._assistant)
+            before.addressed = before.id == self._addressed
             entries.append(before)
         self._dirty.clear()
         self._strips.clear()
@@ -181,7 +185,9 @@ class Transcript(ScrollView, can_focus=True):
         top = self._column.top
         self._column.update(dirty)
         if not self._column.follow:
-            self._unread.update(entry.id for entry in dirty if not self._is_above(entry))
+            # How a message of the user fares is no news to come back for.
+            others = (entry for entry in dirty if entry.delivery is None)
+            self._unread.update(entry.id for entry in others if not self._is_above(entry))
         moved = self._column.top != top
         self._place()
         if moved or any(self._column.shows(entry) for entry in dirty):
@@ -199,6 +205,7 @@ class Transcript(ScrollView, can_focus=True):
         if self._column.find(message.id) is not None:
             return  # a reader that fell behind may see it twice
         entry = Entry(message, entries[-1] if entries else None, self._marks, self._assistant)
+        entry.addressed = entry.id == self._addressed
         self._column.add(entry)
         self._mark(entry)
         if entry.streaming:

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from tui_chat.app.bindings import REGISTRY, Command, display
+from tui_chat.app.bindings import REGISTRY, Command, Scope, display
 
 __all__ = ["KeyHints"]
 
@@ -23,6 +23,7 @@ class KeyHints(Widget):
     """Shows as many hints as fit, in the order of the registry; each can be clicked."""
 
     running: reactive[bool] = reactive(False)
+    queued: reactive[bool] = reactive(False)
 
     def __init__(self) -> None:
         super().__init__(id="key-hints")
@@ -30,8 +31,10 @@ class KeyHints(Widget):
     def hints(self) -> list[Command]:
         """Return the commands to show, most important first."""
         shown = sorted((c for c in REGISTRY if c.footer), key=lambda command: command.footer)
-        if self.running:
-            shown.insert(0, next(c for c in REGISTRY if c.id == "stop"))
+        now = {"queue": self.queued, "stop": self.running}
+        for command in reversed(REGISTRY):
+            if now.get(command.id):
+                shown.insert(0, command)
         return shown
 
     async def on_click(self, event: events.Click) -> None:
@@ -39,7 +42,7 @@ class KeyHints(Widget):
         action = event.style.meta.get(_META)
         if action is not None:
             event.stop()
-            await self.run_action(f"app.{action}")
+            await self.run_action(action)
 
     def render(self) -> Content:
         """Draw as many hints as fit."""
@@ -51,7 +54,8 @@ class KeyHints(Widget):
             needed = gap + cell_len(key) + 1 + cell_len(command.label)
             if used + needed > width:
                 continue
-            link = Style.from_meta({_META: command.action})
+            place = "screen" if command.scope is Scope.CHAT else "app"
+            link = Style.from_meta({_META: f"{place}.{command.action}"})
             parts.append(
                 Content.assemble(
                     " " * gap, (key, "$text-primary"), " ", (command.label, "$muted")

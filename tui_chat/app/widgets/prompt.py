@@ -3,75 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar, Final
 
-from textual import events
-from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import TextArea
 
 from tui_chat.app.bindings import Scope, bindings_for, commands_in
-from tui_chat.text import clean, is_clean
+from tui_chat.app.recall import Recall
+from tui_chat.app.widgets.editor import PASTE_LIMIT, Editor
+from tui_chat.text import clean
 
-__all__ = ["PASTE_LIMIT", "Prompt"]
+__all__ = ["DRAFT_DELAY", "PASTE_LIMIT", "Prompt"]
 
-PASTE_LIMIT: Final = 65_536
-"""Characters the text area edits fluently; a megabyte in one line froze it for seconds."""
-
-
-_ACTIONS: Final = {key: c.action for c in commands_in(Scope.PROMPT) for key in c.keys}
-
-
-class _LegacyKey(StrEnum):
-    ALT_ENTER = "alt+enter"
+DRAFT_DELAY: Final = 0.5
+"""Seconds after a change until the draft is reported; changes in between go along."""
 
 
-# Terminals without an extended key protocol send Alt+Enter as ESC CR, which Textual takes for
-# Enter: it would send what was meant to get a new line. Its table of sequences lacks the entry.
-ANSI_SEQUENCES_KEYS.setdefault("\x1b\r", (_LegacyKey.ALT_ENTER,))  # type: ignore[attr-defined]
-
-
-# xterm's modifyOtherKeys reports Shift+Enter as code 13 with a modifier; Textual knows the sequence
-# but puts the character itself into the key's name.
-_ENTER_BY_CODE: Final = frozenset({"shift+\r", "alt+\r"})
-
-
-class Prompt(TextArea):
+class Prompt(Editor):
     """A text area that grows with its text and gives nothing away before it was accepted.
 
     ``Enter`` posts :class:`Submitted` and keeps the text; the owner answers with
     :meth:`accepted`, which removes exactly what was submitted, or :meth:`refused`, which keeps it.
     What is typed in between stays in either case.
+
+    ``Up`` in the first row goes back to older texts; ``Down`` in the last one towards what was
+    being written, which is never lost over it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Scope.PROMPT)]
+    ACTIONS: ClassVar[dict[str, str]] = {
+        key: command.action for command in commands_in(Scope.PROMPT) for key in command.keys
+    }
 
     @dataclass
-    class Submitted(Message):
-        """The user wants this sent; large pastes are in it in full."""
+    class DraftChanged(Message):
+        """What stands in the prompt unsent has changed; large pastes are in it in full."""
 
         text: str
 
-    @dataclass
-    class PastedHidden(Message):
-        """Pasted text held control or invisible characters; they are shown as visible ones."""
-
     def __init__(self, *, placeholder: str) -> None:
-        super().__init__(
-            id="prompt",
-            soft_wrap=True,
-            show_line_numbers=False,
-            highlight_cursor_line=False,
-            placeholder=Content(placeholder),
-        )
-        # A blinking one costs more processor time than everything else while nothing happens.
-        self.cursor_blink = False
+        super().__init__(id="prompt", placeholder=Content(placeholder))
         self._pending: str | None = None
         self._again = False
         self._pastes: dict[str, str] = {}
+        self._recall = Recall()
+        self._restored = ""
+        self._draft_timer: Timer | None = None
+        self._reported = ""
 
     @property
     def pending(self) -> bool:
@@ -80,14 +61,8 @@ class Prompt(TextArea):
 
     # -- sending ----------------------------------------------------------------------------------
 
-    def action_send(self) -> None:
-        """Submit the text, or end the line if a backslash stands before the cursor."""
-        row, column = self.cursor_location
-        line = self.document.get_line(row)
-        if self.selection.is_empty and column == len(line) and line.endswith("\\"):
-            self.replace("\n", (row, column - 1), (row, column), maintain_selection_offset=False)
-            self.move_cursor((row + 1, 0))
-            return
+    def submit(self) -> None:
+        """Submit the text, at once or after the one that waits for its answer."""
         if self._pending is not None:
             self._again = True  # a second message, typed before the first one was answered
         else:
@@ -106,6 +81,7 @@ class Prompt(TextArea):
         again, self._again = self._again, False
         if sent is None:
             return
+        whole = self._expanded(sent)
         if self.text.startswith(sent):
             lines = sent.split("\n")
             end = (len(lines) - 1, len(lines[-1]))
@@ -113,65 +89,123 @@ class Prompt(TextArea):
             self.delete((0, 0), end, maintain_selection_offset=True)
             if cursor <= end:
                 self.move_cursor((0, 0))
+            # What was being written before an older text was recalled and sent comes back.
+            self._restored = _lines(self._restored, self._recall.end())
+        self._recall.add(whole)
         self._forget_pastes()
         if again:
             self._submit()
+        self._put_back()
+        self.report_draft()
 
     def refused(self) -> None:
         """Keep what was submitted; what was typed behind it gets a line of its own."""
         kept, self._pending = self._pending, None
         again, self._again = self._again, False
         text = self.text
-        if kept is None or not again or not text.startswith(kept) or text == kept:
+        if kept is not None and again and text.startswith(kept) and text != kept:
+            lines = kept.split("\n")
+            end = (len(lines) - 1, len(lines[-1]))
+            if not text[len(kept) :].startswith("\n"):
+                self.insert("\n", end)
+        self._put_back()
+
+    # -- what was written before ------------------------------------------------------------------
+
+    def load(self, texts: tuple[str, ...]) -> None:
+        """Offer texts of earlier sessions, the latest last."""
+        self._recall.load(texts)
+
+    def remember(self, text: str) -> None:
+        """Offer a text as the latest."""
+        self._recall.add(text)
+
+    def bring(self, text: str) -> None:
+        """Show a text to be edited; ``Down`` brings back what stood here."""
+        self._show(self._recall.visit(text, self._whole()))
+        self.focus()
+
+    def action_recall_older(self) -> None:
+        """Go to the text before, from the first row; elsewhere a row up."""
+        first = self.wrapped_document.location_to_offset(self.cursor_location).y == 0
+        if first and not self.pending and self.selection.is_empty:
+            text = self._recall.older(self._whole())
+            if text is not None:
+                self._show(text)
+                return
+        self.action_cursor_up()
+
+    def action_recall_newer(self) -> None:
+        """Go to the text after, from the last row; elsewhere a row down."""
+        offset = self.wrapped_document.location_to_offset(self.cursor_location)
+        last = offset.y >= self.wrapped_document.height - 1
+        if last and not self.pending and self.selection.is_empty:
+            text = self._recall.newer(self._whole())
+            if text is not None:
+                self._show(text)
+                return
+        self.action_cursor_down()
+
+    def _whole(self) -> str:
+        return self._expanded(self.text)
+
+    def _show(self, text: str) -> None:
+        text = clean(text)
+        self.text = self._put_aside(text) if len(text) > PASTE_LIMIT else text
+        self.move_cursor(self.document.end)
+
+    # -- the draft --------------------------------------------------------------------------------
+
+    @property
+    def draft(self) -> str:
+        """What would be lost if the program ended now."""
+        shown = self._whole()
+        if self._recall.recalling:
+            shown = _lines(self._recall.draft, shown if self._recall.changed(shown) else "")
+        return _lines(self._restored, shown)
+
+    def restore(self, text: str) -> None:
+        """Put an earlier draft before whatever has been typed since."""
+        self._restored = clean(text)
+        self._put_back()
+
+    def _put_back(self) -> None:
+        if self.pending:
+            return  # what was submitted has to stay at the beginning, to be found again
+        text, self._restored = self._restored, ""
+        if not text.strip():
             return
-        lines = kept.split("\n")
-        end = (len(lines) - 1, len(lines[-1]))
-        if not text[len(kept) :].startswith("\n"):
-            self.insert("\n", end)
+        typed = self.text
+        if len(text) + len(typed) > PASTE_LIMIT:
+            text = self._put_aside(text)
+        self.insert(f"{text}\n" if typed else text, (0, 0))
+        if not typed:
+            self.move_cursor(self.document.end)
 
-    async def on_key(self, event: events.Key) -> None:
-        """Do what the registry says for a key before the text area inserts it.
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Report the draft soon. The owner gets the event as well."""
+        if event.text_area is self and self._draft_timer is None:
+            self._draft_timer = self.set_timer(DRAFT_DELAY, self.report_draft)
 
-        Here and not by a priority binding: those overtake the characters that are still in this
-        widget's queue, so that a fast writer's Enter would send half a message.
-        """
-        action = "newline" if event.key in _ENTER_BY_CODE else _ACTIONS.get(event.key)
-        if action is not None:
-            event.prevent_default()
-            event.stop()
-            await self.run_action(action)
+    def on_blur(self) -> None:
+        """Report the draft at once."""
+        self.report_draft()
 
-    def action_newline(self) -> None:
-        """Begin a new line."""
-        start, end = self.selection
-        if result := self._replace_via_keyboard("\n", start, end):
-            self.move_cursor(result.end_location)
+    def report_draft(self, *, anew: bool = False) -> None:
+        """Report the draft, if it is another one than last time or has to be said ``anew``."""
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+            self._draft_timer = None
+        draft = self.draft
+        if anew or draft != self._reported:
+            self._reported = draft
+            self.post_message(self.DraftChanged(draft))
 
     # -- pasting ----------------------------------------------------------------------------------
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Take a paste from the terminal."""
-        event.prevent_default()
-        event.stop()
-        self.paste(event.text)
-
-    def action_paste(self) -> None:
-        """Paste what was copied in here."""
-        self.paste(self.app.clipboard)
-
-    def paste(self, text: str) -> None:
-        """Insert pasted text; a large one is kept aside, with a placeholder to edit around."""
-        # Terminals send the line ends of a paste as CR; that hides nothing.
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if not is_clean(text):
-            text = clean(text)
-            self.post_message(self.PastedHidden())
-        if len(text) + len(self.text) > PASTE_LIMIT:
-            text = self._put_aside(text)
-        start, end = self.selection
-        if result := self._replace_via_keyboard(text, start, end):
-            self.move_cursor(result.end_location)
-        self.focus()
+    def taken(self, text: str) -> str:
+        """Keep a large paste aside, with a placeholder to edit around."""
+        return self._put_aside(text) if len(text) + len(self.text) > PASTE_LIMIT else text
 
     def _put_aside(self, text: str) -> str:
         number = len(self._pastes) + 1
@@ -201,3 +235,7 @@ class Prompt(TextArea):
         if len(self._pastes) > 20:
             text = self.text
             self._pastes = {key: value for key, value in self._pastes.items() if key in text}
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(text for text in texts if text)

@@ -89,6 +89,8 @@ class StatusBar(Widget):
     """One line; it counts down by itself while a next try is scheduled."""
 
     status: reactive[ConnectionStatus] = reactive(ConnectionStatus(), init=False)
+    queue: reactive[str] = reactive("", init=False)
+    """What is not sent for certain, in a few words."""
 
     def __init__(self, clock: Clock, *, server: str, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(id="status-bar")
@@ -118,12 +120,16 @@ class StatusBar(Widget):
         if width < len(name) + 2 + cell_len(state):
             return Content.assemble((cut(state, width), face.style))
         used = len(name) + 2 + cell_len(state)
+        queue = cut(self.queue, max(width - used - 3, 0), self._glyphs.ellipsis)
+        queue = f" {self._glyphs.dot} {queue}" if queue else ""
+        used += cell_len(queue)
         room = width - used - 2
         server = cut(self._server, room, self._glyphs.ellipsis) if room >= 8 else ""
         return Content.assemble(
             (name, "bold"),
             "  ",
             (state, face.style),
+            (queue, _BUSY),
             " " * spread(used, cell_len(server), width),
             (server, "$muted"),
         )

@@ -47,16 +47,23 @@ class TicketBar(Widget):
         self._countdown = TicketCountdown()
         self._timer: Timer | None = None
         self._cells = BAR_MOST
+        self._explained = False
 
     @property
     def face(self) -> TicketFace:
         """What the bar says right now."""
-        return self._countdown.face(self._clock.boot())
+        return self._countdown.face(self._clock.boot(), explained=self._explained)
 
     @property
     def failure(self) -> str:
-        """Why the last renewal failed, one sentence; empty while none has."""
-        return self._countdown.failure
+        """Why the last renewal failed, one sentence; empty while none has, or it is explained."""
+        return "" if self._explained else self._countdown.failure
+
+    def explain(self, *, explained: bool) -> None:
+        """Take in whether it is said elsewhere why there is no connection."""
+        if explained != self._explained:
+            self._explained = explained
+            self.refresh()
 
     def on_mount(self) -> None:
         """Start counting down."""
