@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ class Address:
 
 
 @asynccontextmanager
-async def process(data: Path) -> AsyncIterator[tuple[Address, asyncio.subprocess.Process]]:
+async def process(data: Path) -> AsyncIterator[tuple[Any, asyncio.subprocess.Process]]:
     """A server in a process of its own, killed at the end of the block without a word."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tui_chat.server"),
@@ -209,7 +210,7 @@ async def test_what_does_not_fit_is_refused_and_not_applied(
 def test_what_is_no_data_file_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match="damaged, or is no data file"):
+    with pytest.raises(ConfigurationError, match=r"is no data file|not a server's data file"):
         ChatServer(ServerConfig(data=path))
     assert path.read_bytes() == content
 
@@ -224,7 +225,7 @@ def test_somebody_elses_database_and_a_newer_one_are_left_alone(tmp_path: Path) 
     newer = tmp_path / "newer.db"
     file = DataFile(newer)
     file._connection.execute("PRAGMA user_version = 99")
-    file._connection.close()
+    file.close()
     with pytest.raises(ConfigurationError, match="newer version"):
         ChatServer(ServerConfig(data=newer))
 
@@ -246,7 +247,7 @@ def test_a_symbolic_link_a_folder_and_a_missing_folder_are_refused(tmp_path: Pat
     link.symlink_to(target)
     for path, why in (
         (link, "symbolic link"),
-        (tmp_path, "Is a directory"),
+        (tmp_path, "folder"),
         (tmp_path / "no" / "such", "No such file"),
     ):
         with pytest.raises(ConfigurationError, match=why):
@@ -258,8 +259,9 @@ async def test_limits_hold_for_the_file_too(tmp_path: Path) -> None:
     data = tmp_path / "server.db"
     config = ServerConfig(data=data, max_threads=2, max_messages=4)
     async with running_server(config) as server, Peer.ready(server) as peer:
-        for _ in range(3):
-            thread = (await peer.ask("hi"))[0]["data"]["providerResId"]
+        for _ in range(2):
+            await peer.ask("hi")
+        thread = (await peer.ask("hi"))[0]["data"]["providerResId"]
         for _ in range(5):
             await peer.ask("hi", providerResId=thread)
         kept = await entries(server, thread)
@@ -275,3 +277,52 @@ async def test_limits_hold_for_the_file_too(tmp_path: Path) -> None:
             headers = {TOKEN_HEADER: TOKEN, KEY_HEADER: KEY}
             listed = (await http.get("/api/v1/threads", headers=headers)).json()
             assert len(listed["data"]) == 2
+
+
+async def test_every_refusal_names_the_message() -> None:
+    """Also of a frame that is large, came too fast, or cannot be read as a message."""
+    config = ServerConfig(message_rate=0.001, message_burst=2, max_message_chars=10)
+    async with running_server(config) as server, Peer.ready(server) as peer:
+        for code, fields in (
+            ("MESSAGE_TOO_LONG", {"content": "x" * 11, "media": []}),
+            ("INVALID_FRAME", {"content": {"no": "text"}, "media": []}),
+            ("RATE_LIMITED", {"content": "x" * 200_000, "media": []}),
+        ):
+            await peer.send("chat_message", **fields, clientMessageId="one")
+            refused = await peer.receive()
+            assert refused["type"] == "error"
+            assert refused["data"]["errorCode"] == code
+            assert refused["data"]["details"]["clientMessageId"] == "one"
+        await peer.send("heartbeat_ping", timestamp="now", pingTime=1, clientMessageId="one")
+        assert "clientMessageId" not in (await peer.receive())["data"]["details"]
+
+
+async def test_killed_again_and_again_while_messages_come(tmp_path: Path) -> None:
+    """What was acknowledged is there; everything is there once, in order."""
+    data = tmp_path / "server.db"
+    random = Random(7)
+    async with process(data) as (address, _), Peer.ready(address) as peer:
+        thread = (await peer.ask("hi", clientMessageId="first"))[-1]["data"]["providerResId"]
+    names = ["first", *(f"message {number}" for number in range(4))]
+    settled = names[:1]
+    while len(settled) < len(names):
+        async with process(data) as (address, child), Peer.ready(address) as peer:
+            there = [m.get("clientMessageId") for m in await history(address, thread)]
+            assert set(settled) <= set(there)
+            place = {"media": [], "providerResId": thread}
+            for name in names[len(settled) :]:
+                await peer.send("chat_message", content="hi", clientMessageId=name, **place)
+            lives = random.randrange(1, 200)  # frames until it is killed
+            for _ in range(lives):
+                frame = await peer.receive()
+                if frame["type"] == "messages_persisted":
+                    settled.append(frame["data"]["clientMessageId"])
+                    if len(settled) == len(names):
+                        break
+            child.kill()
+    assert settled == names
+    async with process(data) as (address, _):
+        kept = await history(address, thread)
+    assert [m["clientMessageId"] for m in kept if m["role"] == "user"] == names
+    answers = [(a["role"], b["role"]) for a, b in zip(kept[::2], kept[1::2], strict=True)]
+    assert set(answers) == {("user", "assistant")}

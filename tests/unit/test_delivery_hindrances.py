@@ -174,6 +174,22 @@ def test_a_secret_that_cannot_be_had_fails_the_message(resolver: Any, reason: st
 
 
 @virtual
+async def test_an_unknown_message_whose_secret_is_gone_holds_nothing_up(
+    clock: VirtualClock,
+) -> None:
+    fields: dict[str, Any] = {"writes": 1, "identified": True, "memory": "m1"}
+    left = kept(1, S.UNKNOWN, mcp_headers=HEADERS, **fields)
+    shop = Shop(clock, left, secrets=_missing())
+    await shop.type("b")
+    await shop.ready(IDS, "m1")
+    await asyncio.sleep(1)
+    assert shop.texts == ["b"]
+    assert shop.states() == {"text 1": "unknown", "b": "written"}
+    assert "no secret 'key'" in shop.delivery.items()[0].note
+    await shop.delivery.close()
+
+
+@virtual
 async def test_what_is_dropped_while_its_secret_is_looked_up_does_not_leave(
     clock: VirtualClock,
 ) -> None:

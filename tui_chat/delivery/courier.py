@@ -41,8 +41,7 @@ STORAGE_RETRY: Final = 5.0
 BUSY_RETRY: Final = 1.0
 """Seconds until a message is tried again for which the connection had no room."""
 MAX_WAIT: Final = 60.0
-"""Seconds at most between two tries of a message that the server puts off without saying how
-long."""
+"""Seconds at most between two tries of a message that the server puts off without a time."""
 MAX_REFUSALS: Final = 10
 """Times a message is put off by the server before it counts as failed."""
 
@@ -101,6 +100,7 @@ class Courier:
         self._in_flight: list[str] = []
         self._at_once: dict[str, None] = {}
         self._asked: dict[str, int] = {}
+        self._hopeless: set[str] = set()
         self._refusals: dict[str, int] = {}
         self.cut: dict[str, None] = {}
         self.holding = False
@@ -117,6 +117,7 @@ class Courier:
         """
         self._session = Session(capabilities, memory)
         self._asked.clear()
+        self._hopeless.clear()
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="tui-chat courier")
         self.wake()
@@ -307,7 +308,7 @@ class Courier:
         asks = item.state is DeliveryState.UNKNOWN or (
             item.state is DeliveryState.RECEIVED and item.id in self.cut
         )
-        return asks and self.trusts(item)
+        return asks and item.id not in self._hopeless and self.trusts(item)
 
     async def _send(self, item: OutboxItem) -> None:
         session, before = self._session, item
@@ -394,5 +395,6 @@ class Courier:
                 self._ledger.move(item.id, DeliveryState.FAILED, str(error))
             else:
                 self.cut.pop(item.id, None)
-                self._pause.extend(MAX_WAIT)
+                self._hopeless.add(item.id)
+                self._ledger.move(item.id, item.state, str(error))
             return None

@@ -8,6 +8,7 @@ waits until that is committed.
 from __future__ import annotations
 
 import secrets
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,6 +35,7 @@ class KeptMessage:
         owner: the identity of the user who sent it.
         message_id: the client's id for it, empty if it had none.
         provider_res_id: the thread it went to.
+        thread_id: that thread's other id.
         body: the question, as JSON of a ``StoredMessage``; empty once its run has ended.
         asked: whether its question stands in the thread.
         finished: whether its run has ended.
@@ -43,6 +45,7 @@ class KeptMessage:
     owner: str
     message_id: str
     provider_res_id: str
+    thread_id: str
     body: bytes
     asked: bool
     finished: bool
@@ -53,12 +56,12 @@ class Kept:
     """Everything a data file holds, oldest first.
 
     Attributes:
-        threads: rows of the threads, as JSON.
+        threads: when each thread changed, as a rising number, and its row as JSON.
         messages: per thread, place and JSON of each message, in order.
         received: the messages that were taken in.
     """
 
-    threads: list[bytes] = field(default_factory=list)
+    threads: list[tuple[int, bytes]] = field(default_factory=list)
     messages: dict[str, list[tuple[int, int, bytes]]] = field(default_factory=dict)
     received: list[KeptMessage] = field(default_factory=list)
 
@@ -79,6 +82,14 @@ class Journal(Protocol):
         """Commit these soon, all or none, after what was recorded before."""
         ...
 
+    def together(self) -> AbstractContextManager[None]:
+        """Commit what is recorded within the block in one piece, all or none.
+
+        A process that is killed in between would leave half of it. The block must not await, and
+        blocks do not nest.
+        """
+        ...
+
     async def commit(self, *operations: Operation) -> None:
         """Commit these, and everything recorded before; return when that has been done.
 
@@ -90,6 +101,10 @@ class Journal(Protocol):
 
     async def aclose(self) -> None:
         """Commit what is left, and let go of the file. Idempotent."""
+        ...
+
+    def close(self) -> None:
+        """Do the same without an event loop."""
         ...
 
 
@@ -106,8 +121,15 @@ class NoJournal:
     def record(self, *operations: Operation) -> None:
         """Nothing to do."""
 
+    def together(self) -> AbstractContextManager[None]:
+        """Nothing to hold together."""
+        return nullcontext()
+
     async def commit(self, *operations: Operation) -> None:
         """Nothing to wait for."""
 
     async def aclose(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
         """Nothing to do."""

@@ -57,7 +57,11 @@ async def listening(server: ChatServer) -> AsyncIterator[ChatServer]:
     Raises:
         CannotListen: if the address or the port cannot be used.
     """
-    bound = await _bind(server.config.host, server.config.port)
+    try:
+        bound = await _bind(server.config.host, server.config.port)
+    except BaseException:
+        await server.aclose()  # it may have its data file open
+        raise
     http_connection, websocket_connection = connection_classes(
         ConnectionLimits(
             connections=server.config.max_connections,
@@ -105,7 +109,7 @@ async def _shut_down(server: ChatServer, http: uvicorn.Server, bound: socket.soc
         listener.close()
     bound.close()
     state = http.server_state
-    await server.aclose()
+    await server.aclose(reason="the server is ending")
     for connection in list(state.connections):
         # WebSockets are on their way out: the client has been told, and answers.
         if not isinstance(connection, WebSocketConnection):

@@ -81,7 +81,7 @@ class Receipts:
                 row.owner,
                 row.message_id,
                 row.provider_res_id,
-                "" if thread is None else thread.id,
+                row.thread_id,
                 msgspec.json.decode(row.body, type=StoredMessage) if row.body else None,
                 row.asked,
                 # A thread that is gone takes its runs with it: there is nothing left to answer.
@@ -112,8 +112,15 @@ class Receipts:
             question,
         )
         operation: Operation = (
-            "INSERT INTO received VALUES (?, ?, ?, ?, ?, 0, 0)",
-            (receipt.number, receipt.owner, message_id, receipt.provider_res_id, encode(question)),
+            "INSERT INTO received VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
+            (
+                receipt.number,
+                receipt.owner,
+                message_id,
+                receipt.provider_res_id,
+                receipt.thread_id,
+                encode(question),
+            ),
         )
         if message_id:
             receipts = self._receipts.setdefault(thread.owner, OrderedDict())

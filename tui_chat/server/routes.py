@@ -35,6 +35,7 @@ from tui_chat.secret import Secret
 from tui_chat.server.agent_configurations import objection
 from tui_chat.server.answers import ApiError, answer
 from tui_chat.server.faults import Faults
+from tui_chat.server.journal import JournalFailed
 from tui_chat.server.requests import (
     authenticate,
     entity_of,
@@ -217,6 +218,10 @@ class Api:
         change = await read_json(request, ThreadChange)
         read_entity_type(change.entity_type)
         self._state.threads.change(thread, change)
+        try:
+            await self._state.journal.commit()
+        except JournalFailed as error:
+            raise ApiError(507, str(error), error.code) from error
         return answer({"success": True, "data": thread.to_wire()})
 
 

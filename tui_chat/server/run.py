@@ -9,14 +9,12 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from tui_chat.protocol.client_frames import ChatMessage
 from tui_chat.protocol.server_frames import (
     AuthenticationError,
-    ChatError,
     ChatFinished,
-    ErrorDetails,
     FinishedData,
     MessagesPersisted,
     PersistedData,
@@ -25,6 +23,7 @@ from tui_chat.protocol.server_frames import (
     ToolCallRequest,
 )
 from tui_chat.protocol.timestamps import format_timestamp
+from tui_chat.server.acknowledgement import run_failed
 from tui_chat.server.agent import (
     Agent,
     AgentEvent,
@@ -114,8 +113,9 @@ class Run:
             await audience.send(thread_created(thread.provider_res_id, thread.id, message_id))
         question = self._ask()
         failure = await self._answer()
-        self._state.threads.answer(thread, question.id, self._narration.stored())
-        self._state.receipts.finished(self._receipt)
+        with self._state.journal.together():
+            self._state.threads.answer(thread, question.id, self._narration.stored())
+            self._state.receipts.finished(self._receipt)
         kept = await self._kept()
         if not kept:
             failure = Failure("STORAGE", "The server cannot keep the answer right now.")
@@ -123,9 +123,7 @@ class Run:
             details = FinishedData(thread.id, len(thread.messages), message_id)
             await audience.send(ChatFinished(uuid=thread.provider_res_id, data=details))
         else:
-            named = UNSET if message_id is UNSET else {"clientMessageId": message_id}
-            details_of_error = ErrorDetails(errorCode=failure.code, details=named)
-            await audience.send(ChatError(failure.message, details_of_error))
+            await audience.send(run_failed(failure, message_id))
         if kept:
             await audience.send(
                 MessagesPersisted(PersistedData(thread.id, thread.provider_res_id, message_id))
@@ -139,8 +137,9 @@ class Run:
         assert question is not None  # noqa: S101 - that of an unfinished message is there
         if not self._receipt.asked:
             question = msgspec.structs.replace(question, timestamp=self._now())
-            self._state.threads.append(self._thread, [question])
-            self._state.receipts.asked(self._receipt)
+            with self._state.journal.together():
+                self._state.threads.append(self._thread, [question])
+                self._state.receipts.asked(self._receipt)
         self._history = tuple(
             itertools.takewhile(lambda message: message.id != question.id, self._thread.messages)
         )

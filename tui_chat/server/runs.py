@@ -16,15 +16,8 @@ import msgspec
 from msgspec import UNSET
 
 from tui_chat.protocol.client_frames import ChatMessage
-from tui_chat.protocol.server_frames import (
-    ChatFinished,
-    ErrorDetails,
-    ErrorFrame,
-    FinishedData,
-    MessagesPersisted,
-    PersistedData,
-)
 from tui_chat.protocol.timestamps import format_timestamp
+from tui_chat.server.acknowledgement import MAX_MESSAGE_ID, Acknowledgement, acknowledge, refuse
 from tui_chat.server.agent import Agent
 from tui_chat.server.journal import JournalFailed
 from tui_chat.server.receipts import Receipt
@@ -32,49 +25,34 @@ from tui_chat.server.run import Run, thread_created
 from tui_chat.server.state import Audience, ServerState
 from tui_chat.server.threads import StoredMessage, Thread
 
-__all__ = ["MAX_MESSAGE_ID", "Runs"]
+__all__ = ["Runs"]
 
 MAX_RUNS: Final = 64
 """Threads of one user that may have a run at the same time."""
 MAX_WAITING_CHARS: Final = 8_000_000
 """Characters of one user's messages that are being answered or wait to be."""
-MAX_MESSAGE_ID: Final = 200
-"""Characters of a ``clientMessageId``."""
 MAX_MEDIA_URL: Final = 2048
 """Characters of the address of an attachment."""
 
 
-class _Acknowledgement:
-    """Stands in the queue behind a run that a client asked about again, and tells how it ended."""
+class _Refused(Exception):
+    """A message cannot be taken in.
 
-    weight = 0
+    Attributes:
+        code: what the client is told, for programs; the text is for people.
+    """
 
-    def __init__(self, audience: Audience, receipt: Receipt) -> None:
-        self._audience = audience
-        self._receipt = receipt
-
-    def is_for(self, audience: Audience, receipt: Receipt) -> bool:
-        """Say whether it tells the same to the same."""
-        return self._audience is audience and self._receipt is receipt
-
-    def is_of(self, receipt: Receipt) -> bool:  # noqa: ARG002 - it answers nothing
-        """Say whether it answers that message."""
-        return False
-
-    def stop(self) -> None:
-        """There is nothing to stop."""
-
-    async def complete(self) -> None:
-        """Say that the run has ended and that everything is stored."""
-        await _acknowledge(self._audience, self._receipt)
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 @dataclass(slots=True)
 class _Lane:
     """The runs of one thread: one at work, the others waiting."""
 
-    waiting: deque[Run | _Acknowledgement] = field(default_factory=deque)
-    current: Run | _Acknowledgement | None = None
+    waiting: deque[Run | Acknowledgement] = field(default_factory=deque)
+    current: Run | Acknowledgement | None = None
     task: asyncio.Task[None] | None = None
 
     def answers(self, receipt: Receipt) -> bool:
@@ -107,15 +85,25 @@ class Runs:
         It is committed to the journal before anything is said about it. What is wrong with it goes
         back to the client as an ``error`` frame.
         """
-        # One at a time: a message may come twice, on two connections, while it is committed.
-        async with self._taking_in.setdefault(audience.user.identity, asyncio.Lock()):
-            await self._submit(audience, message)
+        try:
+            # One at a time: a message may come twice, on two connections, while it is committed.
+            # What is said about it waits outside, for a client that may not be reading.
+            async with self._taking_in.setdefault(audience.user.identity, asyncio.Lock()):
+                known = await self._take_in(audience, message)
+            if known is not None:
+                await self._repeat(audience, known, message)
+        except _Refused as refused:
+            await refuse(audience, message, refused.code, str(refused))
 
-    async def _submit(self, audience: Audience, message: ChatMessage) -> None:
+    async def _take_in(self, audience: Audience, message: ChatMessage) -> Receipt | None:
+        """Take in a message; return the receipt instead if it has been taken in before.
+
+        Raises:
+            _Refused: if it cannot be taken in.
+        """
         owner, message_id = audience.user.identity, message.clientMessageId
         if len(message.content) > self._state.config.max_message_chars:
-            await _refuse(audience, message, "MESSAGE_TOO_LONG", "The message is too long.")
-            return
+            raise _Refused("MESSAGE_TOO_LONG", "The message is too long.")
         if len(message.media) > self._state.config.max_media or any(
             len(url) > MAX_MEDIA_URL for url in message.media
         ):
@@ -123,31 +111,29 @@ class Runs:
                 f"A message has at most {self._state.config.max_media} attachments, each with an "
                 f"address of at most {MAX_MEDIA_URL} characters."
             )
-            await _refuse(audience, message, "TOO_MANY_FILES", sentence)
-            return
+            raise _Refused("TOO_MANY_FILES", sentence)
         if message_id is not UNSET:
             if not 0 < len(message_id) <= MAX_MESSAGE_ID:
                 sentence = f"A clientMessageId has 1 to {MAX_MESSAGE_ID} characters."
-                await _refuse(audience, message, "INVALID_MESSAGE_ID", sentence)
-                return
+                raise _Refused("INVALID_MESSAGE_ID", sentence)
             known = self._state.receipts.find(owner, message_id)
             if known is not None:
-                await self._repeat(audience, known, message)
-                return
+                return known
         if message.providerResId not in self._lanes and self._busy[owner] >= MAX_RUNS:
-            sentence = "Too many runs are going on at once. Send it again later."
-            await _refuse(audience, message, "TOO_MANY_RUNS", sentence)
-            return
+            raise _Refused(
+                "TOO_MANY_RUNS", "Too many runs are going on at once. Send it again later."
+            )
         if self._waiting_chars[owner] + len(message.content) > MAX_WAITING_CHARS:
-            sentence = "Too much is waiting to be answered. Send it again later."
-            await _refuse(audience, message, "TOO_MANY_RUNS", sentence)
-            return
+            raise _Refused(
+                "TOO_MANY_RUNS", "Too much is waiting to be answered. Send it again later."
+            )
         thread, opened = self._thread(audience, message)
         waiting = self._lanes.get(thread.provider_res_id, _Lane()).waiting
         if len(waiting) >= self._state.config.max_queued_runs:
-            sentence = "Too many messages are waiting in this thread. Send it again later."
-            await _refuse(audience, message, "RUN_QUEUE_FULL", sentence)
-            return
+            raise _Refused(
+                "RUN_QUEUE_FULL",
+                "Too many messages are waiting in this thread. Send it again later.",
+            )
         question = StoredMessage(
             id=str(uuid.uuid4()),
             role="user",
@@ -157,13 +143,17 @@ class Runs:
             client_message_id=message_id,
         )
         receipt, operation = self._state.receipts.keep(thread, question)
+        operations = [self._state.threads.row(thread), operation] if opened else [operation]
         try:
-            await self._state.journal.commit(operation)
+            await self._state.journal.commit(*operations)
         except JournalFailed as error:
             self._state.receipts.forget(receipt)
-            await _refuse(audience, message, error.code, str(error))
-            return
+            raise _Refused(error.code, str(error)) from error
+        if opened:
+            # Not before: a thread that nobody hears of would drive out one that somebody needs.
+            self._state.threads.add(thread)
         self._put(audience, thread, message, receipt, opened=opened)
+        return None
 
     def _put(
         self,
@@ -213,7 +203,7 @@ class Runs:
             if thread is not None:
                 return thread, False
         entity_id, entity_type = audience.entity
-        return self._state.threads.open(owner, entity_id=entity_id, entity_type=entity_type), True
+        return self._state.threads.new(owner, entity_id=entity_id, entity_type=entity_type), True
 
     def _lane(self, thread: Thread) -> _Lane:
         """Return the thread's lane, at work from now on.
@@ -251,38 +241,20 @@ class Runs:
         lane = self._lanes.get(known.provider_res_id)
         thread = self._state.threads.find(known.owner, known.provider_res_id)
         if known.finished or thread is None:
-            await _acknowledge(audience, known)
+            await acknowledge(self._state, audience, known)
         elif lane is None or not lane.answers(known):
             # The server was restarted before its run had ended: the answer is made once more.
             if known.question is not None:
-                message = msgspec.structs.replace(message, content=known.question.content)
+                media = known.question.media
+                message = msgspec.structs.replace(
+                    message,
+                    content=known.question.content,
+                    media=[] if media is UNSET else media,
+                )
             self._put(audience, thread, message, known, opened=False)
         elif not any(
-            isinstance(item, _Acknowledgement) and item.is_for(audience, known)
+            isinstance(item, Acknowledgement) and item.is_for(audience, known)
             for item in lane.waiting
         ):
             # One answer is enough, however often a client asks meanwhile.
-            lane.waiting.append(_Acknowledgement(audience, known))
-
-
-async def _acknowledge(audience: Audience, receipt: Receipt) -> None:
-    await audience.send(
-        ChatFinished(
-            uuid=receipt.provider_res_id,
-            data=FinishedData(conversationId=receipt.thread_id, clientMessageId=receipt.message_id),
-        )
-    )
-    await audience.send(
-        MessagesPersisted(
-            PersistedData(receipt.thread_id, receipt.provider_res_id, receipt.message_id)
-        )
-    )
-
-
-async def _refuse(audience: Audience, message: ChatMessage, code: str, sentence: str) -> None:
-    details = (
-        UNSET
-        if message.clientMessageId is UNSET
-        else {"clientMessageId": message.clientMessageId[:MAX_MESSAGE_ID]}
-    )
-    await audience.send(ErrorFrame(sentence, ErrorDetails(errorCode=code, details=details)))
+            lane.waiting.append(Acknowledgement(self._state, audience, known))

@@ -38,10 +38,11 @@ from tui_chat.protocol.server_frames import (
     ToolsData,
 )
 from tui_chat.protocol.timestamps import format_timestamp
+from tui_chat.server.acknowledgement import message_id_in, named
 from tui_chat.server.agent import ConnectionFacts, OfferedTool
 from tui_chat.server.offered_tools import offered_tools
 from tui_chat.server.rate_limit import RateLimit
-from tui_chat.server.runs import MAX_MESSAGE_ID, Runs
+from tui_chat.server.runs import Runs
 from tui_chat.server.state import ServerState
 from tui_chat.server.tickets import TicketRecord
 from tui_chat.server.users import User
@@ -60,8 +61,6 @@ MAX_CONFIGURATION: Final = 1024 * 1024
 """Bytes of a frame whose contents are kept: tools, components, context."""
 MAX_REFUSED: Final = 50
 """Frames in a row that come too fast; with one more the connection is closed."""
-SMALL: Final = 64 * 1024
-"""Bytes of a frame that is looked into even when it came too fast."""
 NO_CLOSING_HANDSHAKE: Final = 1006
 
 _KEPT: Final = (ConfigureTools, UpdateTools, UpdateContextHelpers)
@@ -258,7 +257,7 @@ class Session:
             await self.send(ErrorFrame(sentence, ErrorDetails("TOO_LARGE")))
             return
         if isinstance(frame, IgnoredFrame):
-            await self._object(frame)
+            await self._object(frame, payload)
         else:
             await self._handle(frame)
 
@@ -298,14 +297,13 @@ class Session:
             _log.info("%s sends too fast and is closed", self.id)
             await self.drop(1008, "too many messages")
             return
-        details: JsonObject = {"retryAfter": math.ceil(wait)}
-        frame = CLIENT_FRAMES.decode(payload) if len(payload) <= SMALL else None
-        if isinstance(frame, ChatMessage) and frame.clientMessageId is not UNSET:
-            details["clientMessageId"] = frame.clientMessageId[:MAX_MESSAGE_ID]
+        details: JsonObject = {"retryAfter": math.ceil(wait)} | (
+            named(message_id_in(payload)) or {}
+        )
         sentence = "Too many messages at once. This one was ignored; send it again later."
         await self.send(ErrorFrame(sentence, ErrorDetails("RATE_LIMITED", details)))
 
-    async def _object(self, frame: IgnoredFrame) -> None:
+    async def _object(self, frame: IgnoredFrame, payload: str | bytes) -> None:
         """Say what was wrong with a frame: whoever writes a client wants to know."""
         self._bad_frames += 1
         if self._bad_frames > MAX_BAD_FRAMES:
@@ -313,7 +311,8 @@ class Session:
             await self.drop(1002, "too many frames that mean nothing")
             return
         code = "UNKNOWN_TYPE" if frame.reason == "unknown_type" else "INVALID_FRAME"
-        await self.send(ErrorFrame(f"Ignored a frame: {frame.detail}", ErrorDetails(code)))
+        details = named(message_id_in(payload))
+        await self.send(ErrorFrame(f"Ignored a frame: {frame.detail}", ErrorDetails(code, details)))
 
     def _tools_data(self) -> ToolsData:
         return ToolsData(len(self._tools), list(self._tools))

@@ -14,6 +14,7 @@ from tui_chat.server.agent import ConnectionFacts, OfferedTool
 from tui_chat.server.agent_configurations import AgentConfigurations
 from tui_chat.server.config import ServerConfig
 from tui_chat.server.data_file import DataFile
+from tui_chat.server.data_file_access import damaged
 from tui_chat.server.journal import Journal, NoJournal
 from tui_chat.server.maintenance import Maintenance
 from tui_chat.server.narration import TextShape
@@ -102,7 +103,14 @@ class ServerState:
             self.journal,
         )
         self.receipts = Receipts(self.journal)
-        self._restore()
+        try:
+            with self.journal.together():
+                self._restore()
+        except BaseException as error:
+            self.journal.close()
+            if isinstance(error, msgspec.DecodeError) and config.data is not None:
+                raise damaged(config.data) from error
+            raise
         self.uploads = UploadStore(max_bytes=config.upload_space, max_files=config.max_uploads)
         self.agent_configurations = AgentConfigurations()
         self.maintenance = Maintenance(clock)

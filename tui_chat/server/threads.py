@@ -162,8 +162,18 @@ class ThreadStore:
         self, owner: str, *, entity_id: str | None = None, entity_type: str | None = None
     ) -> Thread:
         """Start a thread."""
+        thread = self.new(owner, entity_id=entity_id, entity_type=entity_type)
+        with self._journal.together():
+            self._journal.record(self.row(thread))
+            self.add(thread)
+        return thread
+
+    def new(
+        self, owner: str, *, entity_id: str | None = None, entity_type: str | None = None
+    ) -> Thread:
+        """Return a thread that is in no store yet; see :meth:`add`."""
         now = self._clock.wall()
-        thread = Thread(
+        return Thread(
             provider_res_id=f"thread_{secrets.token_urlsafe(12)}",
             id=str(uuid.uuid4()),
             owner=owner,
@@ -172,16 +182,18 @@ class ThreadStore:
             entity_id=entity_id,
             entity_type=entity_type,
         )
-        threads = self._threads.setdefault(owner, {})
+
+    def add(self, thread: Thread) -> None:
+        """Take in a new thread, whose :meth:`row` is in the journal already."""
+        threads = self._threads.setdefault(thread.owner, {})
         threads[thread.provider_res_id] = thread
-        self._journal.record(self._row(thread), *self._make_room(threads))
-        return thread
+        self._journal.record(*self._make_room(threads))
 
     def restore(self, kept: Kept) -> None:
-        """Take in what was kept."""
-        for body in kept.threads:
+        """Take in what was kept, as much of it as the limits allow now."""
+        for touch, body in kept.threads:
             row = msgspec.json.decode(body, type=_Row)
-            self._touches += 1
+            self._touches = touch
             thread = Thread(**msgspec.structs.asdict(row))
             self._threads.setdefault(thread.owner, {})[thread.provider_res_id] = thread
             for question, part, message in kept.messages.get(thread.provider_res_id, ()):
@@ -191,6 +203,9 @@ class ThreadStore:
                 thread.places.append((question, part))
                 thread.chars += weight
                 thread.questions = max(thread.questions, question)
+            self._journal.record(*self._trim(thread))
+        for threads in self._threads.values():
+            self._journal.record(*self._make_room(threads))
 
     def find(self, owner: str, provider_res_id: str) -> Thread | None:
         """Return the owner's thread of that id."""
@@ -265,6 +280,25 @@ class ThreadStore:
             )
             if thread.title is None and message.role == "user":
                 thread.title = " ".join(message.content[: 4 * TITLE_LENGTH].split())[:TITLE_LENGTH]
+        operations += self._trim(thread)
+        if self.find(thread.owner, thread.provider_res_id) is not thread:
+            return  # It was dropped while its run went on, and must not come back with a restart.
+        operations.append(self._touch(thread))
+        operations += self._make_room(self._threads[thread.owner])
+        self._journal.record(*operations)
+
+    def change(self, thread: Thread, change: ThreadChange) -> None:
+        """Apply what a client wants changed."""
+        for name in change.__struct_fields__:
+            value = getattr(change, name)
+            if value is not UNSET:
+                setattr(thread, name, value)
+        if self.find(thread.owner, thread.provider_res_id) is thread:
+            self._journal.record(self._touch(thread))
+
+    def _trim(self, thread: Thread) -> Iterable[Operation]:
+        """Drop the oldest messages of a thread, while there are too many."""
+        operations: list[Operation] = []
         while len(thread.messages) > 1 and (
             len(thread.messages) > self._limits.messages or thread.chars > self._limits.chars
         ):
@@ -276,17 +310,7 @@ class ThreadStore:
                     (thread.provider_res_id, *thread.places.popleft()),
                 )
             )
-        operations.append(self._touch(thread))
-        operations += self._make_room(self._threads.get(thread.owner, {}))
-        self._journal.record(*operations)
-
-    def change(self, thread: Thread, change: ThreadChange) -> None:
-        """Apply what a client wants changed."""
-        for name in change.__struct_fields__:
-            value = getattr(change, name)
-            if value is not UNSET:
-                setattr(thread, name, value)
-        self._journal.record(self._touch(thread))
+        return operations
 
     def _make_room(self, threads: dict[str, Thread]) -> Iterable[Operation]:
         """Drop the threads of one user that have been quiet longest, while there are too many."""
@@ -308,9 +332,10 @@ class ThreadStore:
         threads = self._threads.get(thread.owner, {})
         if threads.pop(thread.provider_res_id, None) is not None:
             threads[thread.provider_res_id] = thread
-        return self._row(thread)
+        return self.row(thread)
 
-    def _row(self, thread: Thread) -> Operation:
+    def row(self, thread: Thread) -> Operation:
+        """Return what keeps a thread as it is now, its messages aside."""
         self._touches += 1
         row = _Row(*(getattr(thread, name) for name in _Row.__struct_fields__))
         return (
