@@ -205,9 +205,9 @@ class ClientWorker:
         if self._stopping.is_set():
             return
         for number, text in self._early:  # typed before there was a loop
-            task = asyncio.create_task(self._send(number, text), name="early message")
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            sending = asyncio.create_task(self._send(number, text), name="early message")
+            self._sending.add(sending)
+            sending.add_done_callback(self._sending.discard)
         archive = await self._begin()
         client = self._client = self._client_factory(archive.record)
         self._show_kept(client, archive)
