@@ -189,7 +189,6 @@ class Delivery:
         headers = _references(mcp_headers or {})
         item = await self._whole(self._ledger.accept(text, media, thread_id, headers))
         self._reported = ""
-        self._courier.wake()
         return item.id
 
     async def edit(self, item_id: str, text: str) -> None:
@@ -204,10 +203,7 @@ class Delivery:
         if item.state is not DeliveryState.QUEUED or item.writes:
             raise NoSuchMessage(f"This message cannot be edited any more. {_NOT_SENT_YET}")
         _check(text, item.media)
-        try:
-            await self._whole(self._ledger.edit(item_id, text))
-        finally:
-            self._courier.wake()  # it has not left meanwhile
+        await self._whole(self._ledger.edit(item_id, text))  # it does not leave meanwhile
 
     async def drop(self, item_id: str) -> None:
         """Take a message out of the queue, or give up one that failed or is unknown.
@@ -272,9 +268,11 @@ class Delivery:
         item = self._ledger[item_id]
         if item.state in (DeliveryState.WRITTEN, DeliveryState.RECEIVED):
             raise NoSuchMessage(f"Nothing can be done about this message now. {_NOT_SENT_YET}")
-        await self._whole(self._ledger.commit(item_id, state, note, held=False))
+        await self._whole(self._settled(item_id, state, note))
+
+    async def _settled(self, item_id: str, state: DeliveryState, note: str) -> None:
+        await self._ledger.commit(item_id, state, note, held=False)
         self._courier.gone(item_id)
-        self._courier.wake()
 
     # -- what the session does --------------------------------------------------------------------
 
@@ -348,11 +346,15 @@ class Delivery:
         return None if oldest is None else max(self._clock.wall() - oldest.created, 0.0)
 
     async def _whole(self, work: Awaitable[T]) -> T:
-        """Do something that must not be left half done when the caller is cancelled."""
+        """Do something that must not be left half done when the caller is cancelled.
+
+        The courier looks afterwards whether there is something to send, whoever waits for it.
+        """
         task = asyncio.ensure_future(work)
         self._accepting.add(task)
         task.add_done_callback(self._accepting.discard)
         task.add_done_callback(_seen)
+        task.add_done_callback(lambda _: self._courier.wake())
         return await asyncio.shield(task)
 
 
