@@ -160,7 +160,6 @@ class Typist:
 async def main(options: dict[str, Any]) -> None:
     """Type until standard input ends."""
     journal = Journal(Path(options["journal"]))
-    journal.note("begins")
     store = await Store.open(
         Path(options["folder"]),
         on_notice=lambda notice: journal.note("notice", code=notice.code, text=notice.sentence),

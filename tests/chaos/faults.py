@@ -23,7 +23,7 @@ class Scene:
 
     Attributes:
         server: the server's process.
-        client: the client's process.
+        client: the process of one client; what happens to the network happens to all.
         proxy: the network between them.
         rng: draws how, and how long.
         long: whether there is time for what takes half a minute.

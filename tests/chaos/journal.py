@@ -17,7 +17,7 @@ __all__ = ["Entry", "Journal", "Reader"]
 
 Entry = dict[str, Any]
 """``at``: seconds of the monotonic clock, which all processes of a machine share. ``what``:
-``begins``, ``typing``, ``accepted``, ``refused``, ``unknown``, ``failed``, ``settled``,
+``typing``, ``accepted``, ``refused``, ``unknown``, ``failed``, ``settled``,
 ``arrived``, ``status``, ``counts``, ``notice`` or ``trouble``; the rest depends on it."""
 
 

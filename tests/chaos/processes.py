@@ -10,6 +10,7 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -160,17 +161,21 @@ class TheServer(Process):
 
 
 class TheClient(Process):
-    """The client, always with the same store; each start has a journal of its own.
+    """A client, always with the same store; each start has a journal of its own.
 
     Args:
-        folder: of the run.
+        folder: of the run; several clients share it, and the store in it.
+        numbers: yields the number of each start, of all clients that share the folder.
         server: knows the credentials.
         url: where the client finds it.
         options: further ones, see :class:`tests.chaos.client.Typist`.
     """
 
-    def __init__(self, folder: Path, server: TheServer, url: str, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, numbers: Iterator[int], server: TheServer, url: str, **options: Any
+    ) -> None:
         super().__init__("tests.chaos.client", folder / "client.log")
+        self._numbers = numbers
         self.store = folder / "store"
         self._folder = folder
         self._server = server
@@ -179,7 +184,8 @@ class TheClient(Process):
 
     async def start(self) -> None:
         """Start it and wait until it types."""
-        path = self._folder / f"journal-{self.starts:04d}.jsonl"
+        number = next(self._numbers)
+        path = self._folder / f"journal-{number:04d}.jsonl"
         self.journals.append(Reader(path))
         said = await self._start(
             {
@@ -188,8 +194,9 @@ class TheClient(Process):
                 "key": self._server.key,
                 "folder": str(self.store),
                 "journal": str(path),
-                "number": self.starts * 100_000,
-                "seed": self._options["seed"] * 1_000_003 + self.starts,
+                # A later process types higher numbers, whichever conversation it takes over.
+                "number": number * 100_000,
+                "seed": self._options["seed"] * 1_000_003 + number,
             }
         )
         if said != "started":
@@ -222,8 +229,8 @@ class TheClient(Process):
                     await asyncio.sleep(0.02)
         return None
 
-    def entries(self) -> list[Entry]:
-        """Return all that was written down so far, by all processes, in order."""
+    def entries(self) -> list[list[Entry]]:
+        """Return all that was written down so far, by each process."""
         for journal in self.journals:
             journal.read()
-        return [entry for journal in self.journals for entry in journal.entries]
+        return [journal.entries for journal in self.journals]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,8 @@ RECOVERY: Final = 75.0
 connect and a session that time out, and the handshake budget."""
 DRAIN: Final = 180.0
 """Seconds that the end may take."""
+CLIENTS: Final = 2
+"""Programs of the same user that run at the same time, with one store."""
 HASTE: Final = 0.25
 """Share of faults that are followed by the next one whether or not the client has recovered."""
 
@@ -62,25 +66,30 @@ async def run(plan: Plan, folder: Path, say: Callable[[str], object]) -> Outcome
     try:
         jitter = random.Random(plan.seed)
         async with FaultProxy.running("127.0.0.1", server.port, rng=jitter) as proxy:
-            client = TheClient(
-                folder, server, proxy.url, seed=plan.seed, rate=plan.rate, patience=plan.patience
-            )
+            options = {"seed": plan.seed, "rate": plan.rate / CLIENTS, "patience": plan.patience}
+            numbers = itertools.count(1)
+            clients = [
+                TheClient(folder, numbers, server, proxy.url, **options) for _ in range(CLIENTS)
+            ]
             try:
-                await client.start()
-                scene = Scene(server, client, proxy, rng, long=plan.seconds >= 120)
-                injected, recoveries = await _trouble(plan, scene, say)
+                for client in clients:
+                    await client.start()
+                scene = Scene(server, clients[0], proxy, rng, long=plan.seconds >= 120)
+                injected, recoveries = await _trouble(plan, scene, clients, say)
                 say("The faults are over; what is left is sent.")
-                await client.drain(DRAIN)
-                await client.stop()
+                await asyncio.gather(*(client.drain(DRAIN) for client in clients))
+                for client in clients:
+                    await client.stop()
             finally:
-                await client.kill()
+                for client in clients:
+                    await client.kill()
         await server.stop()
     finally:
         await server.kill()
     return await judge(
-        client.entries(),
+        [entries for client in clients for entries in client.entries()],
         server.data,
-        client.store,
+        clients[0].store,
         deduplicating=plan.deduplicating,
         injected=injected,
         recoveries=recoveries,
@@ -88,29 +97,36 @@ async def run(plan: Plan, folder: Path, say: Callable[[str], object]) -> Outcome
 
 
 async def _trouble(
-    plan: Plan, scene: Scene, say: Callable[[str], object]
+    plan: Plan, scene: Scene, clients: Sequence[TheClient], say: Callable[[str], object]
 ) -> tuple[Counter[str], list[float]]:
     """Make faults for as long as the plan says; return how many, and how long recoveries took."""
     injected: Counter[str] = Counter()
     recoveries: list[float] = []
     begin = time.monotonic()
-    if await scene.client.arrived(begin, RECOVERY) is None:
+    if await _arrived(clients, begin) is None:
         raise Broken("nothing arrives even before anything has gone wrong")
     while time.monotonic() < begin + plan.seconds:
         await scene.last(0.05, 1.5)
         name = draw(scene.rng)
         injected[name] += 1
         struck = time.monotonic()
-        await FAULTS[name][1](scene)
+        await FAULTS[name][1](replace(scene, client=scene.rng.choice(clients)))
         last = time.monotonic() >= begin + plan.seconds
         if scene.rng.random() < HASTE and not last:
             continue
         # Starting a process belongs to the recovery.
-        spawned = (each.spawned for each in (scene.server, scene.client))
+        spawned = (each.spawned for each in (scene.server, *clients))
         over = min([time.monotonic(), *(at for at in spawned if at > struck)])
-        arrived = await scene.client.arrived(over, RECOVERY)
+        arrived = await _arrived(clients, over)
         if arrived is None:
             raise Broken(f"{RECOVERY:g} s after {name!r} was over still nothing arrives")
         recoveries.append(arrived - over)
         say(f"{over - begin:6.1f} s  {name}: {arrived - over:.2f} s until messages arrive again")
     return injected, recoveries
+
+
+async def _arrived(clients: Sequence[TheClient], after: float) -> float | None:
+    """Return when a message of each client had arrived after a moment; None if that is too late."""
+    found = await asyncio.gather(*(client.arrived(after, RECOVERY) for client in clients))
+    times = [at for at in found if at is not None]
+    return max(times) if len(times) == len(clients) else None

@@ -87,7 +87,7 @@ class Outcome:
 
 
 async def judge(
-    entries: Sequence[Entry],
+    journals: Sequence[Sequence[Entry]],
     data: Path,
     store: Path,
     *,
@@ -98,7 +98,7 @@ async def judge(
     """Compare journal, server and store.
 
     Args:
-        entries: all that the clients wrote down.
+        journals: what each client process wrote down.
         data: the server's data file; no server has it open.
         store: the client's folder; no client has it open.
         deduplicating: what the server could do.
@@ -112,7 +112,8 @@ async def judge(
         left = [item for _, items in await opened.outbox() for item in items]
     finally:
         await opened.aclose()
-    _count_processes(entries, outcome)
+    _count_processes(journals, outcome)
+    entries = sorted((entry for each in journals for entry in each), key=lambda entry: entry["at"])
     _compare(entries, threads, left, outcome)
     claim = outcome.broken.append
     applied = [text for thread in threads for text in thread]
@@ -152,22 +153,18 @@ def _in_order(texts: Iterable[str]) -> bool:
     return all(one < next_one for one, next_one in pairwise(numbers))
 
 
-def _count_processes(entries: Sequence[Entry], outcome: Outcome) -> None:
-    last: dict[str, int] = {"handshakes": 0, "tickets": 0}
-    for entry in entries:
-        match entry["what"]:
-            case "counts":
-                for name, before in last.items():
-                    now = entry[name]
-                    # A new process begins at nothing.
-                    grown = now - before if now >= before else now
-                    setattr(outcome, name, getattr(outcome, name) + grown)
-                    last[name] = now
-            case "begins":
-                outcome.starts += 1
-                last = dict.fromkeys(last, 0)
-            case "notice" | "trouble":
-                outcome.said[entry["code"]] += 1
+def _count_processes(journals: Sequence[Sequence[Entry]], outcome: Outcome) -> None:
+    outcome.starts = len(journals)
+    for entries in journals:
+        counts: Entry = {"handshakes": 0, "tickets": 0}
+        for entry in entries:
+            match entry["what"]:
+                case "counts":
+                    counts = entry  # each counts from the start of its process
+                case "notice" | "trouble":
+                    outcome.said[entry["code"]] += 1
+        outcome.handshakes += counts["handshakes"]
+        outcome.tickets += counts["tickets"]
 
 
 def _compare(

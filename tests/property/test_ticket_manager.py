@@ -298,7 +298,7 @@ class World:
             else:
                 task.result()
         assert len(self.resolved) == len(set(self.resolved))
-        self.manager.override_retry_after()
+        self._override(0)
         await self.manager.get_valid_ticket()  # once faults stop, it works
         self.look()
         await self.manager.aclose()

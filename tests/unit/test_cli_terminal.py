@@ -196,7 +196,7 @@ def test_a_paste_that_comes_as_single_keys_is_taken_at_once_and_sends_nothing() 
 def test_what_is_typed_before_the_terminal_is_ours_is_kept() -> None:
     with terminal(*NOWHERE, **SECRETS) as running:
         running.type(b"typed early\r")
-        running.read_until(b"?1049h", b"Ctrl+R tries now", b"Still starting")
+        running.read_until(b"?1049h", b"Ctrl+R tries now", b"1 queued")
         assert b"typed early" in running.seen.partition(b"?1049h")[2].replace(b"\x1b[1C", b" ")
         running.type(b"\x11")
         assert running.ended(10) == 0
@@ -250,7 +250,7 @@ def test_without_utf_8_all_of_the_screen_is_plain() -> None:
     with terminal(LC_ALL="C") as running:
         running.read_until(b"Start the demo")
         running.type(b"\x1bOP")  # F1
-        running.read_until(b"Everywhere")
+        running.read_until(b"The conversation", b"page down")
         running.type(b"\x1bOP\x10")  # Ctrl+P
         running.read_until(b"Search for commands")
         running.type(b"\x1b\x11")

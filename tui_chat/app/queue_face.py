@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tui_chat.app.glyphs import Glyphs
 from tui_chat.app.spans import rough
-from tui_chat.conversation.model import DeliveryState
+from tui_chat.conversation.delivery_state import DeliveryState
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:

@@ -102,7 +102,8 @@ class Listener:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _bound(self) -> socket.socket:
-        sock = socket.socket(self._family, socket.SOCK_STREAM)
+        # asyncio switches the delays of Nagle off only where the protocol is named.
+        sock = socket.socket(self._family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             if os.name == "posix":
                 # To come back to a port whose old connections linger. On Windows the option would
