@@ -87,7 +87,7 @@ def test_what_was_typed_offline_survives_a_kill_and_is_delivered(
 
     code, out, _ = queue()
     assert code == 0
-    assert re.findall(r"^  \w{6}  waiting +\d+ \w+  (.*)$", out, re.MULTILINE) == [
+    assert re.findall(r"^  \w{6}  waiting +(?:now|\d+ \w+)  (.*)$", out, re.MULTILINE) == [
         "typed offline",
         "and one more",
     ]

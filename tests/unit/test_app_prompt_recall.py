@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,16 @@ from textual.pilot import Pilot
 
 from tests.app_support import READY, FakeClient, Stage, make_stage, started, wait_until
 from tui_chat.app import messages
+from tui_chat.app.archive import StoredArchive
 from tui_chat.app.recall import LONGEST, Recall
 from tui_chat.app.screens.chat import ChatScreen
+from tui_chat.app.settings import ChatSettings
 from tui_chat.app.widgets import prompt as prompt_module
 from tui_chat.app.widgets.prompt import PASTE_LIMIT
 from tui_chat.app.workers import ClientWorker
+from tui_chat.delivery.item import OutboxItem
 from tui_chat.errors import StorageError
+from tui_chat.secret import Secret
 
 FULL = "The disk is full, so the message was not taken. Make room, then press Enter again."
 
@@ -66,7 +71,7 @@ def test_sending_ends_recalling_and_gives_the_draft_back() -> None:
     recall.older("b, edited")
     assert recall.end() == "draft"
     assert recall.end() == ""
-    assert recall.older("") == "b", "edits of what was not sent are gone"
+    assert recall.older("") == "b, edited", "what was not sent is not lost"
 
 
 def test_it_keeps_no_more_than_it_has_to() -> None:
@@ -284,3 +289,35 @@ async def test_a_full_disk_keeps_the_text_in_the_prompt() -> None:
         assert "disk is full" in stage.chat.notice.text
         assert stage.chat.prompt.text == "hello"
         assert stage.chat.prompt.draft == "hello"
+
+
+def test_an_edit_of_another_text_survives_the_sending_of_one() -> None:
+    recall = Recall()
+    for text in ("alpha", "beta"):
+        recall.add(text)
+    assert recall.older("") == "beta"
+    assert recall.older("a long new thought") == "alpha"  # beta was edited into that
+    recall.end()
+    recall.add("alpha")  # it was sent
+    assert recall.older("") == "alpha"
+    assert recall.older("alpha") == "a long new thought"
+
+
+async def test_messages_that_wait_in_other_conversations_are_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_CHAT_DATA", str(tmp_path / "data"))
+    settings = ChatSettings("http://localhost:1", Secret("t"), Secret("k"))
+    told: list[tuple[str, str]] = []
+    first = await StoredArchive.open(settings, told.append)
+    waits = OutboxItem(id="1" * 32, position=1, text="x", created=1.0)
+    await first.record.save_items([waits])
+    await first.aclose()
+    assert told == []
+    second = await StoredArchive.open(settings, told.append, fresh=True)
+    await second.aclose()
+    [(sentence, code)] = told
+    assert (sentence.startswith("1 message waits in another conversation"), code) == (
+        True,
+        "OTHERS",
+    )

@@ -10,7 +10,7 @@ from tui_chat.delivery.record import ConversationRecord, MemoryRecord
 
 if TYPE_CHECKING:
     from tui_chat.app.settings import ChatSettings
-    from tui_chat.storage import Store, StoredConversation
+    from tui_chat.storage import Scope, Store, StoredConversation
 
 __all__ = ["Archive", "NoArchive", "Notice", "OpenArchive", "StoredArchive"]
 
@@ -119,6 +119,7 @@ class StoredArchive:
                 settings.user_id,
             )
             conversation = await store.resume(scope, fresh=fresh)
+            await _tell_of_others(store, scope, conversation, say)
             return cls(store, conversation, await store.prompts())
         except BaseException:
             await store.aclose()
@@ -138,6 +139,21 @@ class StoredArchive:
             await self._conversation.release()
         finally:
             await self._store.aclose()
+
+
+async def _tell_of_others(
+    store: Store, scope: Scope, conversation: StoredConversation, say: Callable[[Notice], object]
+) -> None:
+    """Say that messages wait in conversations that this one does not show."""
+    waiting = sum(
+        not item.settled
+        for summary, items in await store.outbox(scope)
+        if summary.id != conversation.id and not summary.open_in
+        for item in items
+    )
+    if waiting:
+        what = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
+        say((f"{what} in another conversation; `tui-chat queue` lists and sends it.", "OTHERS"))
 
 
 def _unsent_draft(conversation: StoredConversation) -> str:

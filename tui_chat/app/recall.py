@@ -90,11 +90,17 @@ class Recall:
         return self._at is not None and shown != self._texts[self._at]
 
     def end(self) -> str:
-        """Forget recalled texts and edits, because one was sent; return the draft that was left."""
+        """Leave the recalled texts, because one was sent; return the draft that was left.
+
+        What others of them were edited into becomes a text to recall, so that nothing is lost.
+        """
         draft = self.draft
+        left = [text for at, text in sorted(self._edited.items()) if at != self._at]
         self._edited.clear()
         self._at = None
         self._draft = ""
+        for text in left:
+            self.add(text)
         return draft
 
     def _leave(self, shown: str) -> None:
