@@ -1,0 +1,136 @@
+"""What can be done with the conversation and its messages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tui_chat.app.commands.command import Command, Scope
+
+__all__ = ["CONVERSATION"]
+
+CONVERSATION: Final[tuple[Command, ...]] = (
+    Command(
+        "stop",
+        ("escape",),
+        "stop_run",
+        "stop",
+        "Stop the reply that is being written, and only that",
+        Scope.CHAT,
+        palette="Stop the reply",
+    ),
+    Command(
+        "page-up",
+        ("pageup",),
+        "transcript_page_up",
+        "page up",
+        "Scroll the conversation a page up",
+        Scope.CHAT,
+        priority=True,
+    ),
+    Command(
+        "page-down",
+        ("pagedown",),
+        "transcript_page_down",
+        "page down",
+        "Scroll the conversation a page down",
+        Scope.CHAT,
+        priority=True,
+    ),
+    Command(
+        "line-up",
+        ("ctrl+up",),
+        "transcript_line_up",
+        "line up",
+        "Scroll the conversation a line up",
+        Scope.CHAT,
+        priority=True,
+    ),
+    Command(
+        "line-down",
+        ("ctrl+down",),
+        "transcript_line_down",
+        "line down",
+        "Scroll the conversation a line down",
+        Scope.CHAT,
+        priority=True,
+    ),
+    Command(
+        "live",
+        ("ctrl+end",),
+        "transcript_live",
+        "newest",
+        "Go to the newest message and follow what arrives",
+        Scope.CHAT,
+        priority=True,
+        palette="Go to the newest message",
+    ),
+    # Not letters: these work while somebody writes.
+    Command(
+        "resend",
+        ("alt+r", "f5"),
+        "resend",
+        "send again",
+        "Send your latest message again that failed or may not have arrived",
+        Scope.CHAT,
+        priority=True,
+        palette="Send the unclear message again",
+    ),
+    Command(
+        "discard",
+        ("alt+d", "f8"),
+        "discard",
+        "discard",
+        "Give that message up instead; it stays in the conversation",
+        Scope.CHAT,
+        priority=True,
+        palette="Discard the unclear message",
+    ),
+    Command(
+        "release",
+        ("alt+s", "f9"),
+        "release",
+        "send",
+        "Send what an earlier session left over",
+        Scope.CHAT,
+        priority=True,
+        palette="Send leftovers",
+    ),
+    Command(
+        "keep",
+        ("alt+k",),
+        "keep",
+        "keep",
+        "Keep that for later, without being asked again in this session",
+        Scope.CHAT,
+        priority=True,
+        palette="Keep leftovers for later",
+    ),
+    Command(
+        "dismiss",
+        ("alt+x",),
+        "hide_notice",
+        "hide",
+        "Hide the notice about what is kept on this machine",
+        Scope.CHAT,
+        priority=True,
+        palette="Hide the notice",
+    ),
+    Command(
+        "retry",
+        (),
+        "retry",
+        "retry",
+        "Send your last message once more, as a new one",
+        Scope.CHAT,
+        palette="Retry the last message",
+    ),
+    Command(
+        "edit-and-resend",
+        (),
+        "edit_and_resend",
+        "edit and resend",
+        "Put your last message into the prompt, to change it and send it again",
+        Scope.CHAT,
+        palette="Edit and resend the last message",
+    ),
+)
