@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from tests.support.checkout import ROOT
 from tui_chat.app.transcript import Transcript
+from tui_chat.app.transcript import view as view_module
 from tui_chat.app.transcript import widget as widget_module
 from tui_chat.app.transcript.rows import paint
 from tui_chat.conversation.model import (
@@ -282,7 +283,7 @@ async def test_focus_repaints_nothing_but_a_theme_does(monkeypatch: pytest.Monke
             painted.append(args)
             return paint(*args)
 
-        monkeypatch.setattr(widget_module, "paint", note_and_paint)
+        monkeypatch.setattr(view_module, "paint", note_and_paint)
         app.query_one(Input).focus()
         await pilot.pause()
         app.transcript.focus()
