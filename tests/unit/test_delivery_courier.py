@@ -12,6 +12,7 @@ from tests.unit.delivery_bench import IDS, Shop
 from tests.virtual import VirtualClock, settle, virtual
 from tui_chat.conversation.model import DeliveryState
 from tui_chat.delivery import courier as module
+from tui_chat.delivery import refusals
 from tui_chat.errors import TuiChatError
 
 S = DeliveryState
@@ -234,17 +235,17 @@ async def test_refusals_without_a_wait_are_backed_off_and_bounded(clock: Virtual
     (item_id,) = await shop.type("a")
     await shop.ready(IDS, "m1")
     times: list[float] = []
-    for number in range(1, module.MAX_REFUSALS + 1):
+    for number in range(1, refusals.MAX_REFUSALS + 1):
         while len(shop.sent) < number:
             await asyncio.sleep(0.5)
         times.append(clock.boot())
         await shop.refused(item_id)
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert gaps == sorted(gaps)
-    assert max(gaps) <= module.MAX_WAIT + 1
+    assert max(gaps) <= refusals.MAX_WAIT + 1
     assert shop.states() == {"a": "failed"}
     await asyncio.sleep(200)
-    assert len(shop.sent) == module.MAX_REFUSALS
+    assert len(shop.sent) == refusals.MAX_REFUSALS
     await shop.delivery.close()
 
 

@@ -29,7 +29,7 @@ async def test_too_big_for_the_server_fails_the_largest(clock: VirtualClock) -> 
     await shop.ready()
     await shop.delivery.send_now(second)
     await settle()
-    await shop.lost(ConnectionClosed("too big", close_code=1009))
+    await shop.lost(ConnectionClosed("too big", close_code=1009, initiator="server"))
     assert shop.states() == {"a": "unknown", "much larger": "failed"}
     await shop.delivery.close()
 

@@ -18,14 +18,10 @@ from tui_chat.delivery.evidence import Evidence, Sign, evidence
 from tui_chat.delivery.framing import SecretResolver, frame_of
 from tui_chat.delivery.item import OutboxItem
 from tui_chat.delivery.ledger import Ledger
-from tui_chat.delivery.pause import Pause
+from tui_chat.delivery.pause import Patience, Pause
+from tui_chat.delivery.refusals import Refusals, too_large
 from tui_chat.delivery.session import Session
-from tui_chat.errors import (
-    ConnectionClosed,
-    MessageRefused,
-    StorageError,
-    TuiChatError,
-)
+from tui_chat.errors import MessageRefused, StorageError, TuiChatError
 from tui_chat.protocol.client_frames import ChatMessage, ClientFrame
 from tui_chat.protocol.server_frames import ServerFrame
 from tui_chat.telemetry import Telemetry, table
@@ -40,12 +36,7 @@ STORAGE_RETRY: Final = 5.0
 """Seconds until a message that could not be marked as written is tried again."""
 BUSY_RETRY: Final = 1.0
 """Seconds until a message is tried again for which the connection had no room."""
-MAX_WAIT: Final = 60.0
-"""Seconds at most between two tries of a message that the server puts off without a time."""
-MAX_REFUSALS: Final = 10
-"""Times a message is put off by the server before it counts as failed."""
 
-_TOO_BIG: Final = 1009
 _UNSEEN: Final = (DeliveryState.WRITTEN, DeliveryState.UNKNOWN)
 _SENT: Final = (*_UNSEEN, DeliveryState.RECEIVED)
 
@@ -95,13 +86,14 @@ class Courier:
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._awake = asyncio.Event()
-        self._patience: asyncio.TimerHandle | None = None
+        self._patience = Patience(NO_SIGN, self._lose_patience)
         self._pause = Pause(clock, self.wake)
         self._in_flight: list[str] = []
         self._at_once: dict[str, None] = {}
         self._asked: dict[str, int] = {}
         self._hopeless: set[str] = set()
-        self._refusals: dict[str, int] = {}
+        self._refusals = Refusals()
+        self._repeated: set[str] = set()
         self.cut: dict[str, None] = {}
         self.holding = False
         self.expecting = False
@@ -125,15 +117,13 @@ class Courier:
     def session_over(self, error: TuiChatError | None) -> None:
         """What was on its way is unknown from now on."""
         self._session = None
-        too_big = isinstance(error, ConnectionClosed) and error.close_code == _TOO_BIG
         under_way = [item for item in map(self._ledger.get, self._in_flight) if item is not None]
         written = [item for item in under_way if item.state is DeliveryState.WRITTEN]
-        largest = max(written, key=lambda item: len(item.text), default=None)
+        refused = too_large(error, written)
         for item in under_way:
             if item.state is DeliveryState.RECEIVED:
                 self.cut[item.id] = None
-            elif item.state is DeliveryState.WRITTEN and too_big and item is largest:
-                # The server named the size as its reason: it has not taken this one.
+            elif item is refused and item.id not in self._repeated:
                 self._ledger.move(item.id, DeliveryState.FAILED, "It is too large for the server.")
             elif item.state is DeliveryState.WRITTEN:
                 self._ledger.move(item.id, DeliveryState.UNKNOWN, _LOST)
@@ -190,7 +180,7 @@ class Courier:
             case Sign.ENDED:
                 self._ended(found.item_id)
             case Sign.PERSISTED:
-                self._persisted(found.item_id)
+                self._persisted(found)
             case Sign.REFUSED | Sign.LATER:
                 return self._refused(found)
         return False
@@ -199,6 +189,11 @@ class Courier:
         return item_id or (self._in_flight[0] if self._in_flight else "")
 
     def _working(self, named: str) -> None:
+        session = self._session
+        if self.cut and not (named or self._in_flight or session is None or session.identifies):
+            # A run goes on that a lost connection had cut: the next message waits for its end.
+            self._in_flight.append(next(iter(self.cut)))
+            self._apply([RunChanged(True)])
         item = self._ledger.get(self._oldest(named))
         if item is not None and item.state in _UNSEEN:
             self._ledger.move(item.id, DeliveryState.RECEIVED)
@@ -215,29 +210,36 @@ class Courier:
         if item_id in self._in_flight:
             self._landed(item_id)
 
-    def _persisted(self, named: str) -> None:
-        item_id = named
-        if not named:
-            ended = (i.id for i in self._ledger.in_state(DeliveryState.RECEIVED) if i.ended)
-            item_id = next(ended, self._oldest(""))
+    def _persisted(self, found: Evidence) -> None:
+        item_id, thread = found.item_id, self._conversation.thread_id
+        if not item_id:
+            if found.thread and thread and found.thread != thread:
+                return
+            # Of a message that the server has given no sign of, this would prove nothing.
+            received = list(self._ledger.in_state(DeliveryState.RECEIVED))
+            ended = [i for i in received if i.ended] or [
+                i for i in received if i.id in self._in_flight
+            ]
+            item_id = ended[0].id if ended else ""
         item = self._ledger.get(item_id)
         if item is not None and item.state in _SENT:
             self._ledger.move(item_id, DeliveryState.PERSISTED, ended=True)
             self._flight_changed()
 
     def _refused(self, found: Evidence) -> bool:
-        item = self._ledger.get(found.item_id)
-        if item is None or item.state is not DeliveryState.WRITTEN:
+        item, repeated = self._ledger.get(found.item_id), found.item_id in self._repeated
+        refusable = (DeliveryState.WRITTEN, DeliveryState.RECEIVED)[: 1 + repeated]
+        if item is None or item.state not in refusable:
             return False
-        count = self._refusals[item.id] = self._refusals.get(item.id, 0) + 1
-        if found.sign is Sign.REFUSED or count >= MAX_REFUSALS:
-            self._ledger.move(item.id, DeliveryState.FAILED, found.note)
-            self._refusals.pop(item.id, None)
-        else:
-            wait = min(2.0**count / 2, MAX_WAIT) if found.wait is None else found.wait
+        state, wait = self._refusals.judge(item.id, found, repeated=repeated)
+        if item.state is DeliveryState.WRITTEN:
+            self._ledger.move(item.id, state, found.note)
+        if wait is not None:
             self._telemetry.count(table.OUTBOX_RESEND_COUNT, reason="refused")
-            self._ledger.move(item.id, DeliveryState.QUEUED, found.note)
             self._pause.extend(wait)
+        elif repeated:
+            self._hopeless.add(item.id)
+            self.cut.pop(item.id, None)
         self._landed(item.id)
         return True
 
@@ -253,17 +255,12 @@ class Courier:
 
     def _flight_changed(self) -> None:
         """Set what depends on the oldest message that is on its way."""
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
         oldest = self._ledger.get(self._in_flight[0]) if self._in_flight else None
         self.expecting = oldest is not None and oldest.state in _UNSEEN
-        if oldest is not None and oldest.state is DeliveryState.WRITTEN:
-            loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(NO_SIGN, self._lose_patience, oldest.id)
+        unseen = oldest is not None and oldest.state is DeliveryState.WRITTEN
+        self._patience.begin(oldest.id if oldest is not None and unseen else None)
 
     def _lose_patience(self, item_id: str) -> None:
-        self._patience = None
         item = self._ledger.move(item_id, DeliveryState.UNKNOWN, _SILENT)
         if item is None:
             return
@@ -363,7 +360,10 @@ class Courier:
         if item_id not in self._in_flight:
             self._in_flight.append(item_id)
         self._flight_changed()
-        if before.state is not DeliveryState.QUEUED:
+        if before.state is DeliveryState.QUEUED:
+            self._repeated.discard(item_id)  # the user's choice, or the first time
+        else:
+            self._repeated.add(item_id)
             self.cut[item_id] = None  # what its run said meanwhile has gone elsewhere
         if not self._conversation.running:
             self._apply([RunChanged(True)])

@@ -60,12 +60,14 @@ class Evidence:
         item_id: the message it names; empty where it names none.
         note: the server's reason, cleaned and bounded.
         wait: seconds the server asks to wait before the next try, clamped; None if it does not.
+        thread: the thread it names; empty where it names none.
     """
 
     sign: Sign
     item_id: str = ""
     note: str = ""
     wait: float | None = None
+    thread: str = ""
 
 
 _WORKING: Final = Evidence(Sign.WORKING)
@@ -81,7 +83,9 @@ def evidence(frame: ServerFrame) -> Evidence | None:
         case ChatFinished(data=data):
             return Evidence(Sign.ENDED, _id(data))
         case MessagesPersisted(data):
-            return Evidence(Sign.PERSISTED, _id(data))
+            thread = getattr(data, "providerResId", UNSET) if data else UNSET
+            named = thread if isinstance(thread, str) else ""
+            return Evidence(Sign.PERSISTED, _id(data), thread=named)
         case ChatError(data=data):
             return Evidence(Sign.ENDED, _details(data).get("clientMessageId", ""))
         case ErrorFrame(error, data):

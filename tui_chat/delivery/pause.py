@@ -1,4 +1,4 @@
-"""A time in which nothing is sent."""
+"""A time in which nothing is sent, and one after which nothing is expected any more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tui_chat.clock import Clock
 
-__all__ = ["Pause"]
+__all__ = ["Patience", "Pause"]
 
 
 class Pause:
@@ -44,3 +44,26 @@ class Pause:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class Patience:
+    """With one message at a time, for so long.
+
+    Args:
+        seconds: how long.
+        lost: told of the message when nothing else has been waited for meanwhile.
+    """
+
+    def __init__(self, seconds: float, lost: Callable[[str], object]) -> None:
+        self._seconds = seconds
+        self._lost = lost
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, item_id: str | None) -> None:
+        """Begin anew, with this message; None for nothing to wait for."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if item_id is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._seconds, self._lost, item_id)

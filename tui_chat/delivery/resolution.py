@@ -28,7 +28,8 @@ LOOKS: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each look at the history, from the one before: a minute in all. A run of the
 embedded server takes seconds; asking for longer would help few and cost every server."""
 PATIENCE: Final = 3.0
-"""Seconds the queue waits for what the history says about the messages before it."""
+"""Seconds the queue waits for what the history says about the messages before it; without a
+history, for a run to show that it goes on."""
 PAGES: Final = 5
 """Pages of a thread that are read at most, to find the last message that is known to be stored."""
 
@@ -65,6 +66,7 @@ class Resolution:
         self._apply = apply
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
+        self._release_at: asyncio.TimerHandle | None = None
         self._ended: set[asyncio.Task[None]] = set()
         self._unanswered: dict[str, int] = {}
 
@@ -78,6 +80,7 @@ class Resolution:
         if not self._unsure() and not self._unanswered:
             return
         self._courier.holding = True
+        self._release_at = asyncio.get_running_loop().call_later(PATIENCE, self._release)
         self._task = asyncio.create_task(self._look(), name="tui-chat resolution")
 
     def complete(self, item_id: str) -> None:
@@ -120,22 +123,23 @@ class Resolution:
         ]
 
     def _release(self) -> None:
+        if self._release_at is not None:
+            self._release_at.cancel()
+            self._release_at = None
         if self._courier.holding:
             self._courier.holding = False
             self._courier.wake()
 
     async def _look(self) -> None:
-        timer = asyncio.get_running_loop().call_later(PATIENCE, self._release)
         try:
             for wait in LOOKS:
                 await asyncio.sleep(wait)
                 if not await self._once():
                     return
         finally:
-            timer.cancel()
-            self._unanswered.clear()
-            if self._task is asyncio.current_task():
+            if self._task is asyncio.current_task() and not self._unanswered:
                 self._release()
+            self._unanswered.clear()
 
     async def _once(self) -> bool:
         """Look once; say whether it is worth while to look again."""
