@@ -139,7 +139,7 @@ def test_purging_asks_first(capsys: Capture, monkeypatch: pytest.MonkeyPatch) ->
         terminal.isatty = lambda: True  # type: ignore[method-assign]
         monkeypatch.setattr(sys, "stdin", terminal)
         code, _, err = run(capsys, "purge", "--all")
-        assert "Remove 1 conversation, and the prompts of that time, for good?" in err
+        assert "Remove 1 conversation, and what the prompt remembers of that time, for good?" in err
         assert code == (Exit.FAILURE if left else Exit.OK)
         assert len(servers()) == left
 

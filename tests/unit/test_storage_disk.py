@@ -384,7 +384,7 @@ async def test_damage_in_the_middle_of_work(tmp_path: Path) -> None:
         await conversation.save_items([item("b", 2)])
         assert (store.kind, codes(store)) == ("file", ["SET_ASIDE"])
         await elsewhere.save_items([item("more", 2)])
-        assert codes(second) == [], "it follows to the new file"
+        assert codes(second) == ["REPLACED"], "it follows to the new file"
         assert (await store.resume(SCOPE)).id not in (conversation.id, elsewhere.id)
         assert len(list((tmp_path / "s").glob("*.damaged-*"))) >= 1
     async with open_store(tmp_path / "s") as store:
@@ -402,7 +402,7 @@ async def test_a_database_that_was_removed_is_written_anew(tmp_path: Path) -> No
         for path in (tmp_path / "s").glob(f"{DATABASE}*"):
             path.unlink()
         await conversation.save_items([item("b", 2)])
-        assert store.kind == "file"
+        assert (store.kind, codes(store)) == ("file", ["REPLACED"])
     async with open_store(tmp_path / "s") as store:
         assert [each.id for each in (await store.resume(SCOPE)).items] == ["a", "b"]
 

@@ -31,7 +31,8 @@ async def keep(store: Store, text: str, *, unsent: bool = False) -> str:
     conversation = await store.resume(SCOPE, fresh=True)
     said = [message(n, f"{text}-{n} " * 50, kind=MessageKind.USER) for n in range(1, 30)]
     conversation.record_messages(said)
-    conversation.record_draft(f"{text}-draft")
+    if unsent:
+        conversation.record_draft(f"{text}-draft")
     await conversation.save_items(
         [
             item("w", text=f"{text}-item", state=state)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tui_chat.conversation.model import MessageKind
 from tui_chat.delivery.record import ConversationRecord, MemoryRecord
+from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.app.settings import ChatSettings
@@ -89,6 +90,7 @@ class StoredArchive:
         *,
         ephemeral: bool = False,
         fresh: bool = False,
+        wanted: str | None = None,
         retention_days: float | None = None,
     ) -> StoredArchive:
         """Open the store of this user and resume the latest conversation with the server.
@@ -98,6 +100,7 @@ class StoredArchive:
             say: told what has to be said about the store, now and later.
             ephemeral: keep everything in memory.
             fresh: begin a new conversation.
+            wanted: the beginning of the id of the one to open; None for the latest.
             retention_days: for how many days unused conversations are kept; None is for ever.
         """
         from tui_chat.protocol.urls import ServerUrl  # noqa: PLC0415 - in the client's thread
@@ -118,7 +121,7 @@ class StoredArchive:
                 settings.entity_type,
                 settings.user_id,
             )
-            conversation = await store.resume(scope, fresh=fresh)
+            conversation = await _claimed(store, scope, wanted, say, fresh=fresh)
             await _tell_of_others(store, scope, conversation, say)
             return cls(store, conversation, await store.prompts())
         except BaseException:
@@ -141,10 +144,45 @@ class StoredArchive:
             await self._store.aclose()
 
 
+async def _claimed(
+    store: Store,
+    scope: Scope,
+    wanted: str | None,
+    say: Callable[[Notice], object],
+    *,
+    fresh: bool,
+) -> StoredConversation:
+    """Claim the conversation that is wanted; without it, begin a new one and say why."""
+    from tui_chat.errors import StorageError  # noqa: PLC0415 - in the client's thread
+
+    if wanted is None:
+        return await store.resume(scope, fresh=fresh)
+    found = [each for each in await store.conversations(scope) if each.id.startswith(wanted)]
+    try:
+        if len(found) != 1:
+            which = "is no" if not found else "is more than one"
+            raise StorageError(  # noqa: TRY301 - said like the store's own
+                f"There {which} conversation with this server whose id begins with "
+                f"{one_line(wanted, 40)!r}.",
+                advice="`tui-chat history list` shows the ids.",
+            )
+        return await store.claim(found[0].id)
+    except StorageError as error:
+        say((f"{error} This is a new one.", "NOT_OPENED"))
+        return await store.resume(scope, fresh=True)
+
+
 async def _tell_of_others(
     store: Store, scope: Scope, conversation: StoredConversation, say: Callable[[Notice], object]
 ) -> None:
-    """Say that messages wait in conversations that this one does not show."""
+    """Say what is in conversations that this one does not show."""
+    others = [each for each in await store.conversations(scope) if each.id != conversation.id]
+    drafts = sum(each.draft and each.open_in is None for each in others)
+    latest = max(others, key=lambda each: each.touched, default=None)
+    if latest is not None and latest.open_in is not None and not conversation.messages:
+        which = f" (process {latest.open_in})" if latest.open_in else ""
+        elsewhere = f"Another running tui-chat{which} has the conversation open that was used last."
+        say((f"{elsewhere} This is another one.", "OPEN_ELSEWHERE"))
     waiting = sum(
         not item.settled
         for summary, items in await store.outbox(scope)
@@ -154,6 +192,10 @@ async def _tell_of_others(
     if waiting:
         what = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
         say((f"{what} in another conversation; `tui-chat queue` lists and sends it.", "OTHERS"))
+    elif drafts:
+        what = "is 1 draft" if drafts == 1 else f"are {drafts} drafts"
+        way = "`tui-chat history list` shows where, `tui-chat --conversation ID` opens it"
+        say((f"There {what} in another conversation; {way}.", "OTHERS"))
 
 
 def _unsent_draft(conversation: StoredConversation) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["history"]
 
+SHORT: Final = 8
+"""Characters of an id that are shown; as many as tell any two apart that a person will have."""
+
 
 @click.group(
     short_help="List or remove what is kept.",
@@ -40,7 +43,7 @@ def history() -> None:
 @history.command("list")
 @json_option
 def list_conversations(as_json: bool) -> int:
-    """List them, the latest first."""
+    """List them, the latest first. `tui-chat --conversation ID` opens one."""
     found = sorted(_read(), key=lambda each: each.touched, reverse=True)
     if as_json:
         print_json([_as_document(each) for each in found])
@@ -58,20 +61,25 @@ def list_conversations(as_json: bool) -> int:
     help="Those that nothing was added to for so many days.",
 )
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-@click.option("--unsent", is_flag=True, help="Remove messages too that have not been sent.")
+@click.option(
+    "--unsent", is_flag=True, help="Remove messages too that have not been sent, and drafts."
+)
 @yes_option
 def purge(days: float | None, everything: bool, unsent: bool, yes: bool) -> int:
     """Remove conversations for good.
 
-    Messages that have not been sent survive, unless --unsent is given. Conversations that are open
-    in a running tui-chat are left alone.
+    Conversations with messages that have not been sent, or with a draft, survive, unless --unsent
+    is given. Those that are open in a running tui-chat are left alone. What the prompt remembers of
+    that time for recalling it with the Up key goes as well.
     """
     if everything == (days is not None):
         raise click.UsageError("Give --older-than DAYS, or --all.")
     before = time.time() - (days or 0) * DAY
     found = [each for each in _read() if everything or each.updated <= before]
-    loses = " and their unsent messages" if unsent else ""
-    what = f"{plural(len(found), 'conversation')}{loses}, and the prompts of that time,"
+    loses = " with their unsent messages and drafts" if unsent else ""
+    what = (
+        f"{plural(len(found), 'conversation')}{loses}, and what the prompt remembers of that time,"
+    )
     if not confirmed(f"Remove {what} for good?", yes=yes):
         say("nothing was removed.")
         return Exit.FAILURE
@@ -110,11 +118,13 @@ def _lines(found: list[ConversationSummary]) -> list[str]:
             shown.append("  " + cut(each.title, columns - 2))
         used = age(now - each.updated)
         facts = ["just now" if used == "now" else f"{used} ago", plural(each.messages, "message")]
+        if each.draft:
+            facts.append("a draft")
         if unsent := sum(each.unsent.values()):
             facts.append(f"{unsent:,} unsent")
         if each.open_in is not None:
             facts.append(open_in(each.open_in))
-        shown.append("  " + ", ".join(facts))
+        shown.append(f"  {each.id[:SHORT]}  " + ", ".join(facts))
     return shown
 
 
@@ -130,6 +140,7 @@ def _as_document(each: ConversationSummary) -> dict[str, Any]:
         "updated": timestamp(each.updated),
         "messages": each.messages,
         "unsent": {state.value: count for state, count in each.unsent.items()},
+        "draft": each.draft,
         "openIn": each.open_in,
     }
 
@@ -144,8 +155,8 @@ def _tell(report: PurgeReport, open_elsewhere: list[ConversationSummary]) -> Non
     )
     if report.kept_unsent:
         say(
-            f"{plural(report.kept_unsent, 'conversation')} kept because of unsent messages; "
-            "`tui-chat queue` lists them, and --unsent removes them too."
+            f"{plural(report.kept_unsent, 'conversation')} kept because of unsent messages or a "
+            "draft; `tui-chat history list` shows which, and --unsent removes them too."
         )
     for each in open_elsewhere:
         say(f"left alone: {each.title or each.scope.server}, {open_in(each.open_in)}.")

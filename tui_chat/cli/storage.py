@@ -28,6 +28,7 @@ __all__ = [
     "RETENTION_VARIABLE",
     "archive_opener",
     "confirmed",
+    "conversation_option",
     "ephemeral_option",
     "json_option",
     "new_option",
@@ -48,6 +49,12 @@ new_option = click.option(
     "fresh",
     is_flag=True,
     help="Begin a new conversation instead of resuming the latest one with this server.",
+)
+conversation_option = click.option(
+    "--conversation",
+    metavar="ID",
+    default=None,
+    help="Open this conversation; `tui-chat history list` shows the ids, the beginning is enough.",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document, for programs; nothing is cut."
@@ -77,7 +84,7 @@ def retention_days() -> float | None:
 
 
 def archive_opener(
-    *, ephemeral: bool, fresh: bool = False
+    *, ephemeral: bool, fresh: bool = False, conversation: str | None = None
 ) -> Callable[[ChatSettings], OpenArchive]:
     """Return what opens the archive of a server's conversation, for the application.
 
@@ -86,10 +93,15 @@ def archive_opener(
     Args:
         ephemeral: keep everything in memory.
         fresh: begin a new conversation.
+        conversation: the beginning of the id of the one to open; None for the latest.
 
     Raises:
-        click.UsageError: if the retention setting cannot be used.
+        click.UsageError: if the retention setting cannot be used, or options exclude each other.
     """
+    if conversation is not None and (fresh or ephemeral):
+        raise click.UsageError(
+            "--conversation opens what is kept: give it without --new and --ephemeral."
+        )
     days = None if ephemeral else retention_days()
 
     def opener(settings: ChatSettings) -> OpenArchive:
@@ -101,6 +113,7 @@ def archive_opener(
                 tell,
                 ephemeral=ephemeral or settings.demo,
                 fresh=fresh,
+                wanted=conversation,
                 retention_days=days,
             )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,11 +26,12 @@ from tui_chat.storage.rows import (
     state_for,
 )
 from tui_chat.storage.text import finite, whole
-from tui_chat.storage.values import ConversationSummary, Scope
-from tui_chat.text import one_line
+from tui_chat.storage.values import Scope
 
 __all__ = [
+    "DRAFTED",
     "UNSENT",
+    "UNSETTLED",
     "Loaded",
     "claimed",
     "create",
@@ -38,9 +39,8 @@ __all__ = [
     "holder",
     "instances_of",
     "latest_unclaimed",
-    "listed",
     "load",
-    "outbox",
+    "read_items",
     "release",
     "write",
     "write_rows",
@@ -56,6 +56,19 @@ UNSENT: Final = frozenset(
 )
 """States of messages that the user may still want to do something about."""
 
+UNSETTLED: Final = (
+    "EXISTS (SELECT 1 FROM items WHERE conversation = number "
+    "AND state NOT IN ('received', 'persisted', 'discarded', 'failed'))"
+)
+"""Condition of a conversation with messages of which it is not certain what became of them."""
+DRAFTED: Final = "draft <> ''"
+"""Condition of a conversation with text that was typed and not sent."""
+_EMPTY: Final = (
+    "claimed_by IS NULL AND draft = '' AND thread_id IS NULL "
+    "AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = number) "
+    "AND NOT EXISTS (SELECT 1 FROM items WHERE conversation = number)"
+)
+
 _MOST_RECEIVED: Final = 200
 """Items that arrived and of which the server never said that they are stored, per conversation."""
 
@@ -66,9 +79,6 @@ _KEEP_MESSAGE: Final = (
 )
 _KEEP_ITEM: Final = (
     "INSERT OR REPLACE INTO items (conversation, id, position, state, body) VALUES (?, ?, ?, ?, ?)"
-)
-_SUMMARY: Final = (
-    "number, id, server, entity_id, entity_type, user_id, touched, created, updated, claimed_by"
 )
 
 
@@ -113,26 +123,48 @@ def holder(
     return instance or Instance(claimed_by, 0, "", locked=True)
 
 
-def forget_dead(connection: sqlite3.Connection, instances: Instances) -> None:
-    """Give up the claims of instances that have died."""
+def forget_dead(connection: sqlite3.Connection, instances: Instances) -> set[int]:
+    """Give up the claims of instances that have died; return which conversations they had open.
+
+    Those that never held anything go.
+    """
+    left: set[int] = set()
     for instance in instances_of(connection).values():
         if not instances.alive(instance.id, instance):
             connection.execute("DELETE FROM instances WHERE id = ?", (instance.id,))
-            connection.execute(
-                "UPDATE conversations SET claimed_by = NULL WHERE claimed_by = ?", (instance.id,)
+            left.update(
+                row[0]
+                for row in connection.execute(
+                    "UPDATE conversations SET claimed_by = NULL WHERE claimed_by = ? "
+                    "RETURNING number",
+                    (instance.id,),
+                ).fetchall()
             )
+    connection.execute(f"DELETE FROM conversations WHERE {_EMPTY}")  # noqa: S608 - our own
+    return left
 
 
 def latest_unclaimed(
-    connection: sqlite3.Connection, scope: Scope, instances: Instances
+    connection: sqlite3.Connection, scope: Scope, instances: Instances, orphans: Set[int]
 ) -> int | None:
-    """Return the number of the conversation used last that nobody has open."""
+    """Return the number of the conversation used last that nobody has open.
+
+    Args:
+        connection: the database.
+        scope: with which server, and on whose behalf.
+        instances: says who lives.
+        orphans: conversations whose program was killed: one of them that holds messages which were
+            not sent, or a draft, comes first, because nobody has been told of these.
+    """
     known = instances_of(connection)
     rows = connection.execute(
-        "SELECT number, claimed_by FROM conversations WHERE scope = ? ORDER BY touched DESC",
+        f"SELECT number, claimed_by, {UNSETTLED} OR {DRAFTED} FROM conversations "  # noqa: S608
+        "WHERE scope = ? ORDER BY touched DESC",
         (scope.key,),
     ).fetchall()
-    return next((row[0] for row in rows if holder(row[1], known, instances) is None), None)
+    free = [row for row in rows if holder(row[1], known, instances) is None]
+    left = (number for number, _, unfinished in free if unfinished and number in orphans)
+    return next(left, free[0][0] if free else None)
 
 
 def create(
@@ -178,9 +210,7 @@ def release(connection: sqlite3.Connection, number: int, own: Instance) -> None:
         (number, own.id),
     )
     connection.execute(
-        "DELETE FROM conversations WHERE number = ?1 AND claimed_by IS NULL AND draft = '' "
-        "AND thread_id IS NULL AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1) "
-        "AND NOT EXISTS (SELECT 1 FROM items WHERE conversation = ?1)",
+        f"DELETE FROM conversations WHERE number = ? AND {_EMPTY}",  # noqa: S608 - our own
         (number,),
     )
 
@@ -196,7 +226,7 @@ def load(connection: sqlite3.Connection, number: int) -> Loaded:
         (number,),
     ).fetchone()
     loaded = Loaded(row[0], number, Scope(*row[1:5]), row[5], row[6], row[7])
-    found, loaded.unreadable = _items(connection, number)
+    found, loaded.unreadable = read_items(connection, number)
     loaded.items = {item.id: as_left_behind(item) for item in found}
     loaded.rows = connection.execute(
         f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE conversation = ? ORDER BY id",  # noqa: S608
@@ -206,7 +236,7 @@ def load(connection: sqlite3.Connection, number: int) -> Loaded:
     return loaded
 
 
-def _items(connection: sqlite3.Connection, number: int) -> tuple[list[OutboxItem], int]:
+def read_items(connection: sqlite3.Connection, number: int) -> tuple[list[OutboxItem], int]:
     """Return the items of a conversation in order, and how many cannot be read."""
     bodies = connection.execute(
         "SELECT body FROM items WHERE conversation = ? ORDER BY position, id", (number,)
@@ -292,86 +322,3 @@ def _touch(connection: sqlite3.Connection, number: int, now: float, seen: float)
         "ELSE (SELECT max(touched) + 1 FROM conversations) END WHERE number = ?3",
         (finite(now), seen, number),
     )
-
-
-# -- lists ----------------------------------------------------------------------------------------
-
-
-def listed(
-    connection: sqlite3.Connection, scope: Scope | None, instances: Instances
-) -> Iterator[tuple[int, ConversationSummary]]:
-    """Yield number and summary of each conversation, the latest first."""
-    known = instances_of(connection)
-    condition, values = ("", ()) if scope is None else ("WHERE scope = ?", (scope.key,))
-    rows: list[tuple[Any, ...]] = connection.execute(
-        f"SELECT {_SUMMARY} FROM conversations {condition} ORDER BY touched DESC",  # noqa: S608
-        values,
-    ).fetchall()
-    for number, name, *identity, touched, created, updated, claimed_by in rows:
-        living = holder(claimed_by, known, instances)
-        counts = connection.execute(
-            "SELECT state, count(*) FROM items WHERE conversation = ? GROUP BY state", (number,)
-        ).fetchall()
-        unsent: dict[DeliveryState, int] = {}
-        for name_of_state, count in counts:
-            state = _as_shown(name_of_state, left_behind=living is None)
-            if state is not None:
-                unsent[state] = unsent.get(state, 0) + count
-        [messages] = connection.execute(
-            "SELECT count(*) FROM messages WHERE conversation = ?", (number,)
-        ).fetchone()
-        yield (
-            number,
-            ConversationSummary(
-                name,
-                Scope(*identity),
-                _title(connection, number),
-                touched,
-                created,
-                updated,
-                messages,
-                unsent,
-                None if living is None else living.pid,
-            ),
-        )
-
-
-def outbox(
-    connection: sqlite3.Connection, scope: Scope | None, instances: Instances
-) -> list[tuple[ConversationSummary, tuple[OutboxItem, ...]]]:
-    """Return each conversation that holds unsent messages, and those, in order."""
-    found = []
-    for number, summary in listed(connection, scope, instances):
-        if summary.unsent:
-            items, _ = _items(connection, number)
-            if summary.open_in is None:
-                items = [as_left_behind(item) for item in items]
-            found.append((summary, tuple(item for item in items if item.state in UNSENT)))
-    return found
-
-
-def _as_shown(name: str, *, left_behind: bool) -> DeliveryState | None:
-    try:
-        state = DeliveryState(name)
-    except ValueError:
-        return None
-    if state not in UNSENT:
-        return None
-    if left_behind and state is DeliveryState.WRITTEN:
-        return DeliveryState.UNKNOWN
-    return state
-
-
-def _title(connection: sqlite3.Connection, number: int) -> str:
-    row = connection.execute(
-        "SELECT substr(text, 1, 400) FROM messages WHERE conversation = ? AND kind = 'user' "
-        "ORDER BY id LIMIT 1",
-        (number,),
-    ).fetchone()
-    if row is not None:
-        return one_line(row[0], 80)
-    row = connection.execute(
-        "SELECT body FROM items WHERE conversation = ? ORDER BY position LIMIT 1", (number,)
-    ).fetchone()
-    item = None if row is None else read_item(row[0])
-    return "" if item is None else one_line(item.text, 80)

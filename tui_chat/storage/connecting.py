@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from pathlib import Path
 from typing import Final
 
-__all__ = ["check", "choose_journal", "connect"]
+from tui_chat.text import one_line
+
+__all__ = ["check", "choose_journal", "connect", "slower_journal"]
 
 _BUSY_TIMEOUT: Final = 5_000
 """Milliseconds that a transaction waits for those of other processes."""
@@ -98,3 +101,11 @@ def _text(data: bytes) -> str:
 
 def _pragma(connection: sqlite3.Connection, pragma: str) -> str:
     return str(connection.execute(f"PRAGMA {pragma}").fetchone()[0]).lower()
+
+
+def slower_journal(folder: Path, file_system: str | None, mode: str) -> str:
+    """Return a sentence about a file system that has no write-ahead log."""
+    return (
+        f"The file system of {one_line(str(folder))} ({file_system or 'this one'}) cannot do "
+        f"SQLite's write-ahead log; {mode} journal mode is used instead, which is slower."
+    )

@@ -6,7 +6,6 @@ Lives in the thread of the store.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +14,13 @@ from typing import Final, Literal, TypeVar
 
 from tui_chat.clock import Clock
 from tui_chat.errors import StorageError
-from tui_chat.storage.connecting import check, choose_journal, connect
+from tui_chat.storage.connecting import check, choose_journal, connect, slower_journal
 from tui_chat.storage.failures import is_damage, storage_error
 from tui_chat.storage.file_system import is_network
 from tui_chat.storage.folder import (
     DATABASE,
     Unusable,
+    identity,
     prepare_file,
     prepare_folder,
     set_aside,
@@ -103,7 +103,7 @@ class Database:
                     "NEWER",
                     f"{one_line(str(self._folder / DATABASE))} was written by a newer version of "
                     "tui-chat. It can be read but is not changed, and nothing of this session is "
-                    "kept. Update tui-chat.",
+                    "kept. `tui-chat queue` shows what waits in it. Update tui-chat.",
                 )
             except Unusable as error:
                 self._in_memory(str(error))
@@ -168,16 +168,11 @@ class Database:
         if not new:
             self._look(path)
         connection = self._connection = connect(f"{path.as_uri()}?mode=rw")
-        self._identity = _identity(path)
+        self._identity = identity(path)
         file_system = self._surroundings.file_system(path.parent)
         mode = choose_journal(connection, network=is_network(file_system))
         if mode != "wal":
-            self._say(
-                "JOURNAL",
-                f"The file system of {one_line(str(path.parent))} ({file_system or 'this one'}) "
-                f"cannot do SQLite's write-ahead log; {mode} journal mode is used instead, which "
-                "is slower.",
-            )
+            self._say("JOURNAL", slower_journal(path.parent, file_system, mode))
         migrations = self._surroundings.migrations
         try:
             migrate(connection, path, migrations, self._probe)
@@ -326,11 +321,24 @@ class Database:
             self.kind == "file"
             and self.path is not None
             and self._connection is not None
-            and _identity(self.path) != self._identity
+            and identity(self.path) != self._identity
         ):
+            self._say(
+                "REPLACED",
+                f"The database in {one_line(str(self.path.parent))} was removed or replaced by "
+                "another program. What is open here is written into the one that is there now.",
+            )
             self._replace()
-        elif self._unrestored:
+        elif self._unrestored or not self.instances.seen:
             self._restore()
+
+    def look(self) -> None:
+        """See whether the file is still there, and follow what has become of it.
+
+        Raises:
+            StorageError: if that failed.
+        """
+        self._attempt(lambda: None)
 
     def _replace(self) -> None:
         """Leave the database that is open now; write what is open into the new one."""
@@ -342,7 +350,7 @@ class Database:
             with holding(
                 path.parent / "setup.lock", self._surroundings.locking, patience=_SETUP_PATIENCE
             ):
-                if _identity(path) == self._identity:
+                if identity(path) == self._identity:
                     self._set_aside(path)
                 self._open_file(path)
         except _Newer:
@@ -375,6 +383,9 @@ class Database:
         self.open()
 
     def _restore(self) -> None:
+        if self.path is not None and not self.instances.seen:  # somebody has removed the lock
+            prepare_folder(self.path.parent / "instances", self._say)
+            self.instances.enter_again()
         # If it fails, on a full disk for instance, it comes before whatever is tried next.
         self._in_transaction(self.restore, "BEGIN IMMEDIATE", ())
         self._unrestored = False
@@ -387,11 +398,3 @@ class Database:
             f"The database in {one_line(str(path.parent))} is damaged. It is kept there as "
             f"{one_line(aside.name)}, and a new one has been started; what is open now goes on.",
         )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - before every transaction
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

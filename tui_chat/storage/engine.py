@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from typing import Final
 
 from tui_chat.clock import Clock
 from tui_chat.delivery.item import OutboxItem
 from tui_chat.errors import ConversationBusy, StorageError
-from tui_chat.storage import catalogue, prompts, purging
+from tui_chat.storage import catalogue, listing, prompts, purging
 from tui_chat.storage.conversation import StoredConversation
 from tui_chat.storage.database import Database
 from tui_chat.storage.seen import DAY, MOST_BETWEEN_RUNS, SeenTime
@@ -22,6 +23,10 @@ from tui_chat.storage.values import (
 )
 
 __all__ = ["Engine"]
+
+WATCH: Final = 2.0
+"""Seconds between two looks whether the file and the lock are still there, while nothing is
+written: whatever goes on without them is lost, or taken for a dead program's."""
 
 
 class Engine:
@@ -61,6 +66,7 @@ class Engine:
         self._retry_interval = retry_interval
         self._open: dict[str, StoredConversation] = {}
         self._troubles: set[str] = set()
+        self._orphans: set[int] = set()
 
     # -- the store's life -------------------------------------------------------------------------
 
@@ -70,13 +76,15 @@ class Engine:
 
         def begin(connection: sqlite3.Connection) -> None:
             self.seen.resume(connection)
-            catalogue.forget_dead(connection, self.database.instances)
+            self._orphans = catalogue.forget_dead(connection, self.database.instances)
 
         try:
             self.database.write(begin)
         except StorageError as error:
             if not self._leaves_file(error):
                 self.trouble(error)
+        if self.database.kind == "file":
+            self.thread.watch(WATCH, self._look)
 
     def close(self) -> None:
         """Give up all conversations and close the database. Never raises."""
@@ -112,7 +120,11 @@ class Engine:
         def claim(connection: sqlite3.Connection) -> catalogue.Loaded:
             now, seen = self.clock.wall(), self.seen.now()
             instances = self.database.instances
-            number = None if fresh else catalogue.latest_unclaimed(connection, scope, instances)
+            number = (
+                None
+                if fresh
+                else catalogue.latest_unclaimed(connection, scope, instances, self._orphans)
+            )
             if number is None:
                 number = catalogue.create(connection, scope, now, seen)
             catalogue.claimed(connection, number, instances.own, now, seen)
@@ -225,7 +237,7 @@ class Engine:
         instances = self.database.instances
         return self.database.read(
             lambda connection: [
-                summary for _, summary in catalogue.listed(connection, scope, instances)
+                summary for _, summary in listing.listed(connection, scope, instances)
             ],
             archive=True,
         )
@@ -240,7 +252,7 @@ class Engine:
         """
         instances = self.database.instances
         return self.database.read(
-            lambda connection: catalogue.outbox(connection, scope, instances), archive=True
+            lambda connection: listing.outbox(connection, scope, instances), archive=True
         )
 
     def purge(self, *, older_than: float | None, everything: bool, unsent: bool) -> PurgeReport:
@@ -293,6 +305,11 @@ class Engine:
         if self._troubles:
             self._troubles.clear()
             self._say("WORKS_AGAIN", "What could not be kept on the disk before is kept now.")
+
+    def _look(self) -> None:
+        """See whether the file is still there. Nobody waits for this."""
+        with contextlib.suppress(StorageError):  # the next write meets it again, and says so
+            self.database.look()
 
     def _retry(self) -> None:
         for conversation in tuple(self._open.values()):

@@ -23,6 +23,7 @@ __all__ = [
     "Unusable",
     "create_private",
     "data_folder",
+    "identity",
     "open_private",
     "prepare_file",
     "prepare_folder",
@@ -200,3 +201,12 @@ def _tighten(path: Path, found: os.stat_result, mode: int) -> bool:
 
 def _why(error: OSError) -> str:
     return one_line(error.strerror or type(error).__name__, 120)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of the same name; None if it is not there."""
+    try:
+        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - before every transaction
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

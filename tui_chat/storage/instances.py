@@ -105,6 +105,24 @@ class Instances:
             os.close(descriptor)
         return True
 
+    @property
+    def seen(self) -> bool:
+        """Whether others can see this instance: its lock file may have been removed."""
+        if self._folder is None or self._descriptor is None:
+            return True
+        return _is_still(self._folder / f"{self.own.id}.lock", self._descriptor)
+
+    def enter_again(self) -> None:
+        """Take part under another id, after the lock file was removed.
+
+        What was claimed has to be claimed anew.
+
+        Raises:
+            OSError: if the lock file cannot be made.
+        """
+        self.leave()
+        self.enter()
+
     def leave(self) -> None:
         """Take part no longer."""
         with _here_guard:

@@ -5,22 +5,15 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable
-from typing import Final
 
 from tui_chat.errors import StorageError
-from tui_chat.storage.catalogue import holder, instances_of
+from tui_chat.storage.catalogue import DRAFTED, UNSETTLED, holder, instances_of
 from tui_chat.storage.database import Database
 from tui_chat.storage.folder import set_aside_files
 from tui_chat.storage.seen import DAY
 from tui_chat.storage.values import PurgeReport
 
 __all__ = ["forget_old", "purge"]
-
-_UNSETTLED: Final = (
-    "EXISTS (SELECT 1 FROM items WHERE conversation = number "
-    "AND state NOT IN ('received', 'persisted', 'discarded', 'failed'))"
-)
-_DRAFTED: Final = "draft <> ''"
 
 
 def purge(
@@ -32,7 +25,7 @@ def purge(
         database: where they are.
         before: epoch seconds; what was used last before that goes. None for nothing.
         everything: all of it goes, whatever its age.
-        unsent: also conversations with messages that were not sent.
+        unsent: also conversations with messages that were not sent, or with a draft.
 
     Raises:
         StorageError: if they cannot be deleted; then all are still there.
@@ -47,7 +40,8 @@ def purge(
         connection.execute("PRAGMA secure_delete = ON")
         known = instances_of(connection)
         rows = connection.execute(
-            f"SELECT number, claimed_by, {_UNSETTLED} FROM conversations WHERE {old}",  # noqa: S608
+            f"SELECT number, claimed_by, {UNSETTLED} OR {DRAFTED} "  # noqa: S608 - our own
+            f"FROM conversations WHERE {old}",
             values,
         ).fetchall()
         closed = [row for row in rows if holder(row[1], known, database.instances) is None]
@@ -121,7 +115,7 @@ def forget_old(database: Database, days: float, seen: float) -> int:
         known = instances_of(connection)
         rows = connection.execute(
             f"SELECT number, claimed_by FROM conversations WHERE seen < ? "  # noqa: S608
-            f"AND NOT {_UNSETTLED} AND NOT {_DRAFTED}",
+            f"AND NOT {UNSETTLED} AND NOT {DRAFTED}",
             (edge,),
         ).fetchall()
         return [row[0] for row in rows if holder(row[1], known, database.instances) is None]

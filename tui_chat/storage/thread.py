@@ -30,6 +30,7 @@ class StorageThread:
         self._guard = threading.Lock()
         self._stopped = False
         self._later: tuple[float, Callable[[], object]] | None = None
+        self._watch: tuple[float, float, Callable[[], object]] | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -84,6 +85,10 @@ class StorageThread:
         """
         self._later = (time.monotonic() + seconds, job)
 
+    def watch(self, seconds: float, job: Callable[[], object]) -> None:
+        """Have a job done every so many seconds from now on; only from inside a job."""
+        self._watch = (time.monotonic() + seconds, seconds, job)
+
     def stop(self) -> None:
         """End the thread when all jobs handed over before are done."""
         self._jobs.put(None)
@@ -103,8 +108,7 @@ class StorageThread:
             try:
                 job = self._jobs.get(timeout=self._patience())
             except queue.Empty:
-                assert self._later is not None  # noqa: S101 - only then is there a timeout
-                job, self._later = self._later[1], None
+                job = self._due()
             if job is None:
                 break
             try:
@@ -119,4 +123,15 @@ class StorageThread:
                 late()
 
     def _patience(self) -> float | None:
-        return None if self._later is None else max(self._later[0] - time.monotonic(), 0.0)
+        times = [each[0] for each in (self._later, self._watch) if each is not None]
+        return max(min(times) - time.monotonic(), 0.0) if times else None
+
+    def _due(self) -> Callable[[], object]:
+        """Return what the waiting was for."""
+        if self._later is not None and (self._watch is None or self._later[0] <= self._watch[0]):
+            job, self._later = self._later[1], None
+            return job
+        assert self._watch is not None  # noqa: S101 - otherwise nothing is waited for
+        _, seconds, job = self._watch
+        self._watch = (time.monotonic() + seconds, seconds, job)
+        return job

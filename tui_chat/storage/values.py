@@ -129,6 +129,7 @@ class ConversationSummary:
             settled, or have failed.
         open_in: the id of the living process that has it open, None if there is none, and 0 where
             there is one that cannot be told.
+        draft: whether there is text that was typed and not sent.
     """
 
     id: str
@@ -140,6 +141,7 @@ class ConversationSummary:
     messages: int
     unsent: Mapping[DeliveryState, int] = field(default_factory=dict)
     open_in: int | None = None
+    draft: bool = False
 
 
 @dataclass(frozen=True)
