@@ -110,6 +110,7 @@ class FakeClient:
     hang_on_disconnect: bool = False
     info: ClientDebugInfo | None = None
     messages: tuple[Message, ...] = ()
+    keeps_frames: bool = False
     delivery: FakeDelivery = field(default_factory=FakeDelivery)
 
     def __post_init__(self) -> None:
@@ -146,6 +147,9 @@ class FakeClient:
 
     def get_debug_info(self) -> ClientDebugInfo:
         return self.info or DEBUG_INFO
+
+    def keep_frames(self, *, on: bool) -> None:
+        self.keeps_frames = on
 
     def snapshot(self) -> tuple[Message, ...]:
         return self.messages

@@ -17,6 +17,7 @@ from tui_chat.connection.attempt import Link
 from tui_chat.connection.hooks import SessionHooks
 from tui_chat.connection.manager import WebSocketManager
 from tui_chat.errors import ConfigurationError, TuiChatError
+from tui_chat.flight_recorder import FlightRecorder
 from tui_chat.network import Network, resolve_network
 from tui_chat.protocol.codec import MAX_FRAME_BYTES
 from tui_chat.protocol.history import HistoryPage
@@ -47,6 +48,7 @@ class Surroundings:
         ssl_context: for HTTP and WebSocket alike; None takes the system's trust store.
         source: where tickets come from; None asks the chat server.
         shared: what the connections of a pool have in common, None for a client by itself.
+        flight: remembers the latest frames and attempts, None where nobody looks.
     """
 
     clock: Clock
@@ -56,6 +58,7 @@ class Surroundings:
     ssl_context: ssl.SSLContext | None
     source: TicketSource | None
     shared: Shared | None = None
+    flight: FlightRecorder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class Parts:
             hooks=hooks,
             clock=around.clock,
             telemetry=around.telemetry,
+            flight=around.flight or FlightRecorder(around.telemetry),
             user_agent=USER_AGENT,
             max_frame=MAX_FRAME_BYTES,
         )

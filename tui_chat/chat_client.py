@@ -22,14 +22,10 @@ from tui_chat.delivery.framing import SecretResolver
 from tui_chat.delivery.item import SecretReference
 from tui_chat.delivery.record import ConversationRecord, MemoryRecord
 from tui_chat.dialogue import Dialogue
-from tui_chat.errors import (
-    ClientClosed,
-    ConfigurationError,
-    NotConnected,
-    TuiChatError,
-)
+from tui_chat.errors import ClientClosed, ConfigurationError, NotConnected, TuiChatError
 from tui_chat.event_stream import EventStream
 from tui_chat.events import ChatEvent, ConnectionChanged
+from tui_chat.flight_recorder import FlightRecorder
 from tui_chat.protocol.client_frames import ClientFrame, StopRun
 from tui_chat.protocol.history import HistoryPage
 from tui_chat.secret import Secret
@@ -86,6 +82,7 @@ class WebSocketChatClient:
     ) -> None:
         clock = clock or SystemClock()
         self.telemetry = Telemetry(clock)
+        self._flight = FlightRecorder(self.telemetry)
         self._around = Surroundings(
             clock=clock,
             rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
@@ -94,6 +91,7 @@ class WebSocketChatClient:
             ssl_context=ssl_context,
             source=source,
             shared=shared,
+            flight=self._flight,
         )
         self._options: dict[str, Any] = {
             name: Secret(value) if name in _SECRET_OPTIONS and isinstance(value, str) else value
@@ -286,9 +284,12 @@ class WebSocketChatClient:
 
     def get_debug_info(self) -> ClientDebugInfo:
         """Return everything worth knowing for finding out what is wrong, without any secret."""
-        tickets = None if self._running is None else self._running.tickets
-        status, capabilities = self.get_connection_status(), self._dialogue.capabilities
-        return ClientDebugInfo.of(status, tickets, self.telemetry, capabilities)
+        status, tickets = self.get_connection_status(), getattr(self._running, "tickets", None)
+        return ClientDebugInfo.of(status, tickets, self._flight, self._dialogue.capabilities)
+
+    def keep_frames(self, *, on: bool) -> None:
+        """Keep what frames hold for the debug info, masked; switching that off forgets it."""
+        self._flight.keep_frames(on=on)
 
     # -- talking --------------------------------------------------------------------------------
 

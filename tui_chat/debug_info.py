@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tui_chat.connection.status import ConnectionStatus
-from tui_chat.telemetry import LogEntry, Telemetry, TelemetrySnapshot
+from tui_chat.flight_recorder import FlightHistory, FlightRecorder
+from tui_chat.telemetry import LogEntry, TelemetrySnapshot
 from tui_chat.ticket import TicketManager
 from tui_chat.ticket.debug_info import TicketDebugInfo
 
@@ -25,6 +26,7 @@ class ClientDebugInfo:
         recent: the latest events, oldest first.
         capabilities: the extensions the server announced for this session.
         telemetry: everything that is measured; :meth:`TelemetrySnapshot.to_json` writes it down.
+        flight: the latest frames, attempts, renewals and round trips.
     """
 
     connection: ConnectionStatus
@@ -33,16 +35,18 @@ class ClientDebugInfo:
     recent: tuple[LogEntry, ...]
     capabilities: tuple[str, ...] = ()
     telemetry: TelemetrySnapshot | None = None
+    flight: FlightHistory = field(default_factory=FlightHistory)
 
     @classmethod
     def of(
         cls,
         connection: ConnectionStatus,
         tickets: TicketManager | None,
-        telemetry: Telemetry,
+        flight: FlightRecorder,
         capabilities: Iterable[str],
     ) -> ClientDebugInfo:
         """Take a snapshot."""
+        telemetry = flight.telemetry
         return cls(
             connection=connection,
             ticket=None if tickets is None else tickets.get_debug_info(),
@@ -50,4 +54,5 @@ class ClientDebugInfo:
             recent=telemetry.recent,
             capabilities=tuple(sorted(capabilities)),
             telemetry=telemetry.snapshot(),
+            flight=flight.history(),
         )

@@ -28,7 +28,8 @@ LONGEST = 600.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the JSON; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.benchmarks", description="Measure the engine against its peers."
+        prog="python -m tests.benchmarks",
+        description="Measure engine and screen against their peers.",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument(

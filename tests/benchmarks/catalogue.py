@@ -10,8 +10,11 @@ from tests.benchmarks import (
     decode_reduce,
     frames,
     idle_client,
+    long_conversation,
     opening,
+    program,
     restart,
+    streaming,
     ten_processes,
 )
 from tests.benchmarks.measure import Benchmark
@@ -27,4 +30,9 @@ BENCHMARKS: Final[tuple[Benchmark, ...]] = (
     restart.BENCHMARK,
     idle_client.BENCHMARK,
     ten_processes.BENCHMARK,
+    program.STARTING,
+    long_conversation.BENCHMARK,
+    streaming.BENCHMARK,
+    program.TYPING,
+    program.IDLE,
 )

@@ -53,7 +53,15 @@ __all__ = ["SCHEMA", "Result", "as_json", "as_table"]
 SCHEMA: Final = 1
 """Changes when a reader of the JSON would have to."""
 
-_LIBRARIES: Final = ("tui-chat", "websockets", "httpx", "msgspec", "uvicorn", "starlette")
+_LIBRARIES: Final = (
+    "tui-chat",
+    "textual",
+    "websockets",
+    "httpx",
+    "msgspec",
+    "uvicorn",
+    "starlette",
+)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from tests.app_support import (
     wait_until,
 )
 from tui_chat.app.glyphs import ASCII
-from tui_chat.app.screens.debug import DebugScreen
 from tui_chat.app.screens.help import HelpScreen
 from tui_chat.app.screens.too_small import TooSmallScreen
 from tui_chat.connection.status import ConnectionState
@@ -157,19 +156,6 @@ def test_reconnecting(snap_compare: Compare, width: int) -> None:
 def test_sign_in_needed(snap_compare: Compare) -> None:
     cause = CredentialsRejected("The server does not accept the token. Get a new one.")
     assert snap(snap_compare, lost(cause, state=ConnectionState.FAILED))
-
-
-@pytest.mark.parametrize("size", [(60, 20), (100, 50)])
-def test_debug_info(snap_compare: Compare, size: tuple[int, int]) -> None:
-    async def act(pilot: Pilot[Any], stage: Stage) -> None:
-        await connected(pilot, stage)
-        await pilot.press("f12")
-        await wait_until(pilot, lambda: isinstance(stage.app.screen, DebugScreen))
-        screen = stage.app.screen
-        assert isinstance(screen, DebugScreen)
-        await wait_until(pilot, lambda: screen.body.size.height > 20)
-
-    assert snap(snap_compare, act, size)
 
 
 def test_help(snap_compare: Compare) -> None:

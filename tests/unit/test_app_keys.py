@@ -18,12 +18,17 @@ from tests.app_support import (
     started,
     wait_until,
 )
+from tests.debug_support import DEBUG_PLAYS
 from tests.outbox_support import name, waiting
+from tests.selection_plays import SELECTION_PLAYS
+from tests.settings_plays import SETTINGS_PLAYS
+from tests.walking_plays import WALKING_PLAYS
 from tui_chat.app import messages
 from tui_chat.app.bindings import REGISTRY, Command
 from tui_chat.app.screens.chat import ChatScreen
 from tui_chat.app.screens.debug import DebugScreen
 from tui_chat.app.screens.help import HelpScreen
+from tui_chat.app.screens.prompt_history import PromptHistoryScreen
 from tui_chat.app.screens.queue import QueueScreen
 from tui_chat.app.screens.said import SaidScreen
 from tui_chat.app.settings import ChatSettings
@@ -223,6 +228,16 @@ def _opens(kind: type[Screen[Any]]) -> Play:
     return play
 
 
+async def _history(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: isinstance(stage.app.screen, PromptHistoryScreen))
+
+
+async def _editor(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)  # what a driver says that cannot lend its terminal, such as the test's
+    await wait_until(pilot, lambda: "editor cannot be started" in stage.chat.notice.text)
+
+
 def _in_queue(*wanted: Any, at: int = 0) -> Play:
     """Return a play in which a key asks this about one of three messages in the queue."""
 
@@ -290,6 +305,8 @@ PLAYS: dict[str, Play] = {
     "release": _asks("release", None),
     "keep": _keep,
     "dismiss": _dismiss,
+    "editor": _editor,
+    "history": _history,
     "queue": _opens(QueueScreen),
     "said": _opens(SaidScreen),
     "queue-edit": _queue_edit,
@@ -310,6 +327,10 @@ PLAYS: dict[str, Play] = {
     "reconnect": _reconnect,
     "help": _help,
     "debug": _debug,
+    **DEBUG_PLAYS,
+    **SELECTION_PLAYS,
+    **SETTINGS_PLAYS,
+    **WALKING_PLAYS,
     "palette": _palette,
     "interrupt": _interrupt,
     "quit": _quit,
@@ -354,9 +375,11 @@ async def test_ctrl_c_copies_a_selection_in_the_prompt() -> None:
         await started(pilot, stage)
         await pilot.press("h", "i", "shift+left", "ctrl+c")
         await wait_until(pilot, lambda: stage.app.clipboard == "i")
+        await wait_until(pilot, lambda: len(stage.app._notifications))
         assert not stage.app._exit
         notes = [n.message for n in stage.app._notifications]
-        assert notes == ["Sent to the terminal's clipboard."]
+        assert len(notes) == 1
+        assert "(1 line)" in notes[0]
 
 
 async def test_what_is_copied_holds_nothing_hidden() -> None:
@@ -379,7 +402,12 @@ async def test_only_themes_that_were_tested_are_offered() -> None:
     stage = make_stage(theme="tui-chat-light")
     async with stage.app.run_test() as pilot:
         await started(pilot, stage)
-        assert sorted(stage.app.available_themes) == ["tui-chat-dark", "tui-chat-light"]
+        assert sorted(stage.app.available_themes) == [
+            "tui-chat-ansi",
+            "tui-chat-dark",
+            "tui-chat-high-contrast",
+            "tui-chat-light",
+        ]
         assert stage.app.theme == "tui-chat-light"
         stage.app.theme = "tui-chat-dark"
         await pilot.pause()
@@ -391,7 +419,7 @@ async def test_the_palette_offers_our_commands() -> None:
     async with stage.app.run_test() as pilot:
         await started(pilot, stage)
         titles = [command.title for command in stage.app.get_system_commands(stage.app.screen)]
-        assert titles == [*(c.palette for c in REGISTRY if c.palette), "Theme"]
+        assert titles == [c.palette for c in REGISTRY if c.palette]
         for command in stage.app.get_system_commands(stage.app.screen):
             if command.title == "Reconnect now":
                 await command.callback()

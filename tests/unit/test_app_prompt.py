@@ -9,6 +9,7 @@ from textual._xterm_parser import XTermParser
 from textual.events import Key, Paste
 
 from tests.app_support import FakeClient, Stage, make_stage, started, wait_until
+from tui_chat.app.screens import chat_delivery
 from tui_chat.app.widgets.prompt import PASTE_LIMIT
 from tui_chat.errors import NotConnected
 
@@ -198,3 +199,39 @@ async def test_hidden_characters_in_a_paste_become_visible() -> None:
         assert [n.message for n in stage.app._notifications] == [
             "The pasted text held hidden characters. They are visible now."
         ]
+
+
+async def test_enter_twice_sends_nothing_that_was_typed_afterwards() -> None:
+    stage = make_stage(FakeClient(gate=asyncio.Event()))
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        await pilot.press(*"one", "enter", "enter", *"tail")
+        stage.client.open_gate()
+        await wait_until(pilot, lambda: stage.client.sent == ["one"])
+        await wait_until(pilot, lambda: stage.chat.prompt.text == "tail")
+        assert not stage.chat.prompt.pending
+
+
+async def test_a_second_message_is_sent_as_far_as_it_went_at_its_enter() -> None:
+    stage = make_stage(FakeClient(gate=asyncio.Event()))
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        await pilot.press(*"one", "enter", *"two", "enter", *"tail")
+        stage.client.open_gate()
+        await wait_until(pilot, lambda: stage.client.sent == ["one", "two"])
+        await wait_until(pilot, lambda: stage.chat.prompt.text == "tail")
+        assert not stage.chat.prompt.pending
+
+
+async def test_it_is_said_when_keeping_a_message_takes_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chat_delivery, "SLOW", 0.01)
+    stage = make_stage(FakeClient(gate=asyncio.Event()))
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        await pilot.press(*"one", "enter")
+        await wait_until(pilot, lambda: "being kept" in stage.chat.notice.text)
+        stage.client.open_gate()
+        await wait_until(pilot, lambda: stage.chat.prompt.text == "")
+        assert stage.chat.notice.text == ""

@@ -11,7 +11,14 @@ from textual._xterm_parser import XTermParser
 from textual.events import Key, MouseMove, Paste
 from textual.message import Message
 
-from tui_chat.app.terminal_input import BURST, GAP, PASTE_SILENCE, STRAGGLERS, TerminalInput
+from tui_chat.app.terminal_input import (
+    BURST,
+    ESCAPE,
+    GAP,
+    PASTE_SILENCE,
+    STRAGGLERS,
+    TerminalInput,
+)
 
 LINE = "a line of text that nobody types at once"
 
@@ -112,6 +119,31 @@ def test_the_mouse_does_not_cut_a_text() -> None:
 def test_a_sequence_cut_in_two_reads_is_still_one() -> None:
     assert Typist().read("\x1b[1;5").read("A").out == ["ctrl+up"]
     assert Typist().read("\x1b").wait(0.0).read("[A" + LINE).wait(GAP).out == ["up", f"text:{LINE}"]
+
+
+def test_esc_and_a_letter_behind_it_are_two_keys_and_alt_is_one() -> None:
+    assert "escape" not in Typist().read("\x1bd").out, "Textual makes it Alt+D a little later"
+    assert Typist().read("\x1b").wait(ESCAPE / 2).read("d").out == ["escape", "d"]
+    assert Typist().read("\x1b").read("7").wait(ESCAPE).out == ["escape", "7"]
+    assert Typist().read("\x1b").wait(ESCAPE / 2).read(LINE).wait(GAP).out == [
+        "escape",
+        f"text:{LINE}",
+    ]
+
+
+def test_an_escape_character_is_a_key_when_nothing_follows_it() -> None:
+    typist = Typist().read("x\x1b")
+    assert typist.out == ["x"]
+    assert typist.wait(ESCAPE / 2).out == ["x"]
+    assert typist.wait(ESCAPE / 2).out == ["x", "escape"]
+    assert typist.wait(ESCAPE).read("y").out == ["x", "escape", "y"]
+
+
+@pytest.mark.parametrize(
+    ("sequence", "key"), [("\x1bOP", "f1"), ("\x1b[A", "up"), ("\x1b\r", "alt+enter")]
+)
+def test_a_sequence_cut_behind_its_escape_is_still_one(sequence: str, key: str) -> None:
+    assert Typist().read(sequence[:1]).wait(ESCAPE / 2).read(sequence[1:]).out == [key]
 
 
 # -- bracketed pastes -----------------------------------------------------------------------------

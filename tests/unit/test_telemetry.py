@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.support.canaries import Canary, find
 from tui_chat import errors
-from tui_chat.app.screens.debug import _short
+from tui_chat.app.screens.debug.facts import _short
 from tui_chat.clock import SystemClock
 from tui_chat.connection.status import ConnectionState
 from tui_chat.protocol.codec import IgnoredReason

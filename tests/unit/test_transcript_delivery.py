@@ -100,7 +100,10 @@ def test_a_reply_that_was_cut_off_is_completed() -> None:
     shown = entry(MessageKind.ASSISTANT, "# One\n\nTw", state=MessageState.STREAMING)
     rows(shown)
     shown.take(MessageFinished(1, MessageState.INTERRUPTED, 103.0))
-    assert rows(shown)[-1] == "  ■ Interrupted: this is not all of it."
+    assert rows(shown)[-2:] == [
+        "  ■ Interrupted: this is not all of it. Alt+Up, then Enter:",
+        "    ask again.",
+    ]
     shown.take(MessageCompleted(1, "# One\n\nTwo *three*", 104.0))
     assert rows(shown) == ["● Assistant", "  One", "  ", "  Two three"]
     assert shown.text == "# One\n\nTwo *three*"
@@ -110,7 +113,9 @@ def test_reasoning_and_tools_that_were_cut_off_are_completed() -> None:
     thought = entry(MessageKind.REASONING, "H", state=MessageState.INTERRUPTED, finished=103.0)
     assert "interrupted" in rows(thought)[1]
     thought.take(MessageCompleted(1, "Hm.", 104.0))
-    assert rows(thought)[1:] == ["  ✻ Thought for 4 s", "  │ Hm."]
+    assert rows(thought)[1:] == ["  ✻ Thought for 4 s ▸"]
+    thought.fold = False
+    assert rows(thought)[1:] == ["  ✻ Thought for 4 s ▾", "  │ Hm."]
     call = ToolCall("c", "look", "server")
     tool = entry(MessageKind.TOOL, tool=call, state=MessageState.INTERRUPTED, finished=103.0)
     before = rows(tool)

@@ -66,9 +66,9 @@ def test_what_went_wrong_is_said_in_words(
 
 def test_reasoning_says_how_long_it_took() -> None:
     thinking = entry(MessageKind.REASONING, "Hm.", state=MessageState.STREAMING)
-    assert rows(thinking) == ["● Assistant", "  ✻ Thinking… 4 s", "  │ Hm."]
+    assert rows(thinking) == ["● Assistant", "  ✻ Thinking… 4 s ▾", "  │ Hm."]
     thinking.finish(MessageState.COMPLETE, 103.0)
-    assert rows(thinking) == ["● Assistant", "  ✻ Thought for 3 s", "  │ Hm."]
+    assert rows(thinking) == ["● Assistant", "  ✻ Thought for 3 s ▸"]
 
 
 def test_system_and_error_messages_are_named() -> None:
@@ -87,29 +87,33 @@ def tool(state: MessageState = MessageState.COMPLETE, **fields: Any) -> list[str
     call = ToolCall("1", fields.pop("name", "get_time"), "client", **fields)
     finished = None if state is MessageState.STREAMING else 101.5
     shown = entry(MessageKind.TOOL, state=state, tool=call, finished=finished)
-    return rows(shown)[1:]
+    return rows(shown, width=100)[1:]
 
 
 def test_a_tool_call_says_where_it_ran_and_how_it_went() -> None:
     assert tool(arguments={"zone": "UTC"}, result=[1, None, True]) == [
-        "  ✓ get_time · client tool · done · 2 s",
-        '    {"zone": "UTC"} → [1, null, true]',
+        '  ✓ get_time · done · 2 s · client tool ▸ {"zone": "UTC"} → [1, null, true]'
     ]
-    assert tool(MessageState.FAILED, error="no such\nzone") == [
-        "  ✗ get_time · client tool · failed · 2 s",
-        "    → no such zone",
+    assert tool(MessageState.FAILED, arguments={"zone": "?"}, error="no such\nzone") == [
+        "  ✗ get_time · failed · 2 s · client tool ▸ no such zone"
     ]
-    assert tool(MessageState.STREAMING) == ["  ◌ get_time · client tool · running · 4 s"]
+    assert tool(MessageState.STREAMING) == ["  ◌ get_time · running · 4 s · client tool"]
     assert "interrupted" in tool(MessageState.INTERRUPTED)[0]
-    assert "■ get_time · client tool · stopped" in tool(MessageState.STOPPED)[0]
+    assert "■ get_time · stopped" in tool(MessageState.STOPPED)[0]
 
 
 def test_a_tools_data_takes_one_row_whatever_it_holds() -> None:
     shown = tool(name="a\x1b]0;x\x07\nb", arguments={"x": "\x1b[31m" + "y" * 100_000})
-    assert len(shown) == 2
-    assert len(shown[1]) <= 60
-    assert "\x1b" not in "".join(shown)
-    assert shown[1].endswith("…")
+    assert len(shown) == 1
+    assert len(shown[0]) == 100
+    assert "\x1b" not in shown[0]
+    assert shown[0].endswith("…")
+
+
+def test_how_a_tool_call_went_is_seen_in_a_narrow_terminal() -> None:
+    call = ToolCall("1", "n" * 500, "client", arguments={"x": 1})
+    shown = entry(MessageKind.TOOL, state=MessageState.INTERRUPTED, tool=call, finished=101.5)
+    assert "… · interrupted · 2 s" in rows(shown, width=60)[1]
 
 
 @pytest.mark.parametrize(

@@ -265,13 +265,13 @@ async def test_a_tick_shows_the_time_that_a_tool_has_taken() -> None:
     running = Message(1, MessageKind.TOOL, 10.0, state=MessageState.STREAMING, tool=call)
     app = Screen([running])
     async with app.run_test(size=(60, 10)):
-        assert app.rows()[1] == "   ◌ slow · server tool · running · 0.0 s"
+        assert app.rows()[1] == "   ◌ slow · running · 0.0 s · server tool"
         app.now = 15.0
         app.transcript.tick()
-        assert app.rows()[1] == "   ◌ slow · server tool · running · 5 s"
+        assert app.rows()[1] == "   ◌ slow · running · 5 s · server tool"
         done = ToolCall("1", "slow", "server", result=3)
         app.apply(ToolUpdated(1, done, MessageState.COMPLETE, 17.0))
-        assert app.rows()[1:3] == ["   ✓ slow · server tool · done · 7 s", "     → 3"]
+        assert app.rows()[1:3] == ["   ✓ slow · done · 7 s · server tool ▸ → 3", ""]
 
 
 async def test_focus_repaints_nothing_but_a_theme_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.console import RenderableType
 from textual import events, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.screen import Screen
 
-from tui_chat.app.bindings import REGISTRY, Command, Scope, bindings_for
+from tui_chat.app.bindings import REGISTRY, Command, Scope, bindings_for, key_of
 from tui_chat.app.client_port import ClientFactory, default_client
 from tui_chat.app.client_side import ClientSide
 from tui_chat.app.glyphs import UNICODE, Glyphs
 from tui_chat.app.paths import style_sheet
+from tui_chat.app.preference_side import PreferenceSide
 from tui_chat.app.screens.too_small import TooSmallScreen, is_too_small
 from tui_chat.app.settings import ChatSettings
-from tui_chat.app.theme import DARK, THEMES
+from tui_chat.app.theme import DARK
 from tui_chat.clock import Clock, SystemClock
 from tui_chat.errors import TuiChatError
 from tui_chat.text import one_line
@@ -29,6 +30,7 @@ from tui_chat.text import one_line
 if TYPE_CHECKING:
     from tui_chat.app import messages
     from tui_chat.app.archive import OpenArchive
+    from tui_chat.app.preferences_file import Loaded
     from tui_chat.app.screens.chat import ChatScreen
     from tui_chat.app.screens.welcome import WelcomeScreen
 
@@ -38,7 +40,7 @@ QUIT_WINDOW: Final = 3.0
 """Seconds within which a second Ctrl+C quits."""
 
 
-class ChatApp(ClientSide, inherit_bindings=False):
+class ChatApp(ClientSide, PreferenceSide, inherit_bindings=False):
     """The terminal chat.
 
     Args:
@@ -48,7 +50,8 @@ class ChatApp(ClientSide, inherit_bindings=False):
         client_factory: makes the client, in the client's thread.
         clock: what the countdown goes by.
         glyphs: the symbols the terminal can show.
-        theme: ``tui-chat-dark`` or ``tui-chat-light``.
+        theme: the theme to begin with, with or without ``tui-chat-``; empty for the preferred one.
+        preferences: what the user's file of settings held; None for the defaults, kept nowhere.
         versions: the line of versions in the debug info; by default the real ones.
         zone: time zone of the debug info; None is the local one.
         leaving: called when the application begins to leave, whatever made it do so.
@@ -70,6 +73,7 @@ class ChatApp(ClientSide, inherit_bindings=False):
         clock: Clock | None = None,
         glyphs: Glyphs = UNICODE,
         theme: str = DARK.name,
+        preferences: Loaded | None = None,
         versions: str = "",
         zone: tzinfo | None = None,
         leaving: Callable[[], object] | None = None,
@@ -83,14 +87,7 @@ class ChatApp(ClientSide, inherit_bindings=False):
             leaving=leaving,
             open_archive=open_archive,
         )
-        for known in THEMES:
-            self.register_theme(known)
-        # Only these are offered: with another one the contrasts are anybody's guess.
-        for name in self.available_themes.keys() - {known.name for known in THEMES}:
-            self.unregister_theme(name)
-        # Before anything runs; setting it the usual way would read all styles once more.
-        self.set_reactive(App.theme, theme)
-        self.stylesheet.set_variables(self.get_css_variables())
+        self.prefer(preferences, theme)
         self._settings = settings
         self._start_demo = start_demo
         self._clock = clock or SystemClock()
@@ -115,7 +112,9 @@ class ChatApp(ClientSide, inherit_bindings=False):
 
     def _make_chat(self, settings: ChatSettings) -> ChatScreen:
         from tui_chat.app.screens.chat import ChatScreen  # noqa: PLC0415 - not for the welcome
+        from tui_chat.app.widgets.status_bar import host_of  # noqa: PLC0415 - goes with it
 
+        self.name_in_title(host_of(settings.server_url))
         return ChatScreen(settings, self._clock, self._glyphs)
 
     def on_mount(self) -> None:
@@ -202,7 +201,13 @@ class ChatApp(ClientSide, inherit_bindings=False):
 
         self._toggle(
             DebugScreen,
-            lambda: DebugScreen(self._clock, self._versions or _versions(), self._zone),
+            lambda: DebugScreen(
+                self._clock,
+                self._versions or _versions(),
+                self._zone,
+                glyphs=self._glyphs,
+                settings=self._settings,
+            ),
         )
 
     def action_toggle_queue(self) -> None:
@@ -211,6 +216,12 @@ class ChatApp(ClientSide, inherit_bindings=False):
 
         if (chat := self.chat) is not None:
             self._toggle(QueueScreen, lambda: QueueScreen(chat, self._clock, self._glyphs))
+
+    def action_toggle_settings(self) -> None:
+        """Open or close the settings."""
+        from tui_chat.app.screens.settings import SettingsScreen  # noqa: PLC0415 - seldom needed
+
+        self._toggle(SettingsScreen, lambda: SettingsScreen(self, self._glyphs))
 
     def action_toggle_said(self) -> None:
         """Open or close the list of the user's messages."""
@@ -260,20 +271,24 @@ class ChatApp(ClientSide, inherit_bindings=False):
         )
 
     def action_interrupt(self) -> None:
-        """Quit at the second Ctrl+C; a selection was copied before it came to this."""
+        """Copy the selection of the conversation, else quit at the second Ctrl+C.
+
+        A selection in a field was copied before it came to this.
+        """
+        if self.chat is not None and self.screen is self.chat and self.chat.copy_selection():
+            return
         now = self._clock.boot()
         if now < self._quit_until:
             self.exit()
             return
         self._quit_until = now + QUIT_WINDOW
-        self.notify("Press Ctrl+C again to quit", timeout=QUIT_WINDOW, markup=False)
+        self.notify(f"Press {key_of('interrupt')} again to quit", timeout=QUIT_WINDOW, markup=False)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
-        """The palette: what the registry has a title for, and the theme."""
+        """The palette: what the registry has a title for."""
         for command in REGISTRY:
             if command.palette:
                 yield SystemCommand(command.palette, command.help, _runner(self, command))
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
 
 def _runner(app: ChatApp, command: Command) -> Callable[[], object]:

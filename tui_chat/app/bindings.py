@@ -6,12 +6,13 @@ made from :data:`REGISTRY`, so that none of them can say something else than the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from textual.binding import Binding
 
 from tui_chat.app.commands import REGISTRY, Command, Scope
+from tui_chat.app.keymap import keys_of
 
 __all__ = [
     "REGISTRY",
@@ -21,7 +22,9 @@ __all__ = [
     "commands_in",
     "display",
     "display_keys",
+    "key_changes",
     "key_of",
+    "keys_of",
 ]
 
 _NAMES: Final = {
@@ -30,9 +33,16 @@ _NAMES: Final = {
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "backslash": "\\",
+    "slash": "/",
     "up": "Up",
     "down": "Down",
     "end": "End",
+    "left": "Left",
+    "right": "Right",
+    "tab": "Tab",
+    "backspace": "Backspace",
+    "home": "Home",
+    "space": "Space",
     "delete": "Del",
 }
 
@@ -43,7 +53,11 @@ def commands_in(scope: Scope) -> Iterator[Command]:
 
 
 def bindings_for(scope: Scope) -> list[Binding]:
-    """Return Textual's bindings for one scope."""
+    """Return Textual's bindings for one scope, with the registry's keys.
+
+    The user's own keys come in between when a key is pressed, by the bindings' ids
+    (:func:`key_changes`). So a command without a key has a binding too, to one that does not exist.
+    """
     return [
         Binding(
             key,
@@ -52,10 +66,20 @@ def bindings_for(scope: Scope) -> list[Binding]:
             show=False,
             key_display=display(key),
             priority=command.priority,
+            id=command.id,
         )
         for command in commands_in(scope)
-        for key in command.keys
+        for key in command.keys or (_no_key(command.id),)
     ]
+
+
+def key_changes(changes: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return Textual's keymap for keys that the user has given to commands."""
+    return {name: ",".join(keys) or _no_key(name) for name, keys in changes.items()}
+
+
+def _no_key(command_id: str) -> str:
+    return f"none-{command_id}"
 
 
 def display(key: str) -> str:
@@ -65,11 +89,19 @@ def display(key: str) -> str:
     return "+".join([*(modifier.capitalize() for modifier in modifiers), shown])
 
 
-def key_of(command_id: str) -> str:
-    """Return the first key of a command, as people write it."""
-    return display(next(c for c in REGISTRY if c.id == command_id).keys[0])
+def key_of(command: Command | str) -> str:
+    """Return the first key of a command, as people write it; without any, its name in the palette.
+
+    Args:
+        command: the command, or its id.
+    """
+    keys = keys_of(command)
+    if keys:
+        return display(keys[0])
+    known = next(c for c in REGISTRY if command in {c, c.id})
+    return f"/{known.slash}" if known.slash else f"'{known.label}'"
 
 
-def display_keys(keys: Iterable[str]) -> str:
-    """Return several keys for the same thing, as one text; without any, what finds the command."""
-    return ", ".join(display(key) for key in keys) or f"{key_of('palette')}, by name"
+def display_keys(command: Command) -> str:
+    """Return all keys of a command, as one text; without any, what finds the command."""
+    return ", ".join(display(key) for key in keys_of(command)) or f"{key_of('palette')}, by name"

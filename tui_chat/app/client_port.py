@@ -99,6 +99,10 @@ class ChatClient(Protocol):
         """Return a snapshot without secrets."""
         ...
 
+    def keep_frames(self, *, on: bool) -> None:
+        """Keep what frames hold for the debug info, masked, or forget it."""
+        ...
+
     def events(self) -> AsyncIterator[ChatEvent]:
         """Return what happens from this call on."""
         ...

@@ -37,6 +37,9 @@ class ClientSide(SafeApp):
         client_factory: makes the client, in the client's thread.
         leaving: called when the application begins to leave, whatever made it do so.
         open_archive: opens what is kept from one start to the next; called in the client's thread.
+
+    Attributes:
+        frames_wanted: whether what frames hold is kept even while nobody looks at it.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class ClientSide(SafeApp):
         self._open_archive = open_archive
         self._worker: ClientWorker | None = None
         self._begun_chat: ChatScreen | None = None
+        self.frames_wanted = False
 
     @property
     def unsent(self) -> int:
@@ -232,6 +236,11 @@ class ClientSide(SafeApp):
             return False
         self._worker.request_debug_info()
         return True
+
+    def keep_frames(self, *, on: bool) -> None:
+        """Have the client's thread keep what frames hold, masked, or forget it."""
+        if self._worker is not None:
+            self._worker.keep_frames(on=on)
 
 
 def _offered_tools() -> Sequence[Any]:

@@ -174,6 +174,10 @@ class TicketCountdown:
             return ""
         return self._failure[0]
 
+    def minutes_left(self, now: float) -> int:
+        """Return the whole minutes that are left of the ticket; 0 without one."""
+        return 0 if self._view is None else max(int((self._view.deadline - now) // 60), 0)
+
     def next_change(self, now: float, cells: int) -> float:
         """Return the seconds until :meth:`face` may look different on a bar of ``cells`` columns.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TextIO
 
-__all__ = ["ASCII", "UNICODE", "Glyphs", "glyphs_for", "locale_takes_unicode"]
+__all__ = ["ASCII", "PLAIN", "UNICODE", "Glyphs", "glyphs_for", "locale_takes_unicode"]
 
 _COERCED: Final = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
 """What Python may put into ``LC_CTYPE`` (PEP 538)."""
@@ -79,15 +79,35 @@ ASCII: Final = Glyphs(
     ellipsis="~",
     ascii=True,
 )
+PLAIN: Final = Glyphs(
+    on=" ",
+    busy=" ",
+    waiting=" ",
+    off=" ",
+    alert=" ",
+    bar=" ",
+    track=" ",
+    mark=" ",
+    down=" ",
+    dot=",",
+    dash="none",
+    ellipsis=".",
+)
+"""For screen readers, which would read a symbol's name aloud."""
 
 
-def glyphs_for(stream: TextIO | None, environment: Mapping[str, str]) -> Glyphs:
+def glyphs_for(
+    stream: TextIO | None, environment: Mapping[str, str], wanted: str = "auto"
+) -> Glyphs:
     """Return the glyphs that a terminal can show. Decided once, when the application starts.
 
     Args:
         stream: what the application writes to.
         environment: the process's environment, for the locale.
+        wanted: the setting ``ascii``: ``on``, ``off``, or ``auto`` to go by the other two.
     """
+    if wanted != "auto":
+        return ASCII if wanted == "on" else UNICODE
     if not _is_utf8(getattr(stream, "encoding", None) or ""):
         return ASCII
     return UNICODE if locale_takes_unicode(environment) else ASCII

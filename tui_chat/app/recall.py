@@ -30,6 +30,16 @@ class Recall:
         return self._at is not None
 
     @property
+    def texts(self) -> list[str]:
+        """Everything that can be recalled, the latest first."""
+        return self._texts[::-1]
+
+    @property
+    def edited(self) -> list[str]:
+        """What texts that are not shown now were edited into, the oldest first."""
+        return [text for at, text in sorted(self._edited.items()) if at != self._at]
+
+    @property
     def draft(self) -> str:
         """The text that was being written when the first older one was recalled."""
         return self._draft if self.recalling else ""
@@ -58,11 +68,19 @@ class Recall:
             del self._texts[0]
 
     def visit(self, text: str, shown: str) -> str:
-        """Go to this text, as if it had been recalled, and return it."""
+        """Go to this text, as if it had been recalled, and return it.
+
+        What it was edited into before becomes a text of its own.
+        """
         if text not in self._texts:
             self._texts.append(text)
         self._leave(shown)
-        return self._enter(self._texts.index(text))
+        at = self._texts.index(text)
+        edited = self._edited.pop(at, "")
+        if edited.strip():
+            self._edited[len(self._texts)] = edited
+            self._texts.append(edited)
+        return self._enter(at)
 
     def older(self, shown: str) -> str | None:
         """Return the text before the one that is shown; None if there is none."""
@@ -95,7 +113,7 @@ class Recall:
         What others of them were edited into becomes a text to recall, so that nothing is lost.
         """
         draft = self.draft
-        left = [text for at, text in sorted(self._edited.items()) if at != self._at]
+        left = self.edited
         self._edited.clear()
         self._at = None
         self._draft = ""
@@ -106,7 +124,7 @@ class Recall:
     def _leave(self, shown: str) -> None:
         if self._at is None:
             self._draft = shown
-        elif shown != self._texts[self._at]:
+        elif shown.strip() and shown != self._texts[self._at]:
             self._edited[self._at] = shown
         else:
             self._edited.pop(self._at, None)

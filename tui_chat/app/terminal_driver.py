@@ -9,15 +9,20 @@ import time
 from codecs import getincrementaldecoder
 from typing import Final
 
+from textual import events
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
+from tui_chat.app.pace import Pace
 from tui_chat.app.terminal_input import GAP, TerminalInput
 
 __all__ = ["TerminalDriver"]
 
 CHUNK: Final = 65_536
 """Bytes asked for at once; terminals hand over 4 KiB."""
+ANSWER_WITHIN: Final = 0.3
+"""Seconds that leaving waits for an answer of the terminal. Seldom any: only after a picture."""
 IDLE: Final = 0.1
 """Seconds between two looks at the clock while nothing is typed: Esc is a key after these."""
 
@@ -28,7 +33,48 @@ class TerminalDriver(LinuxDriver):
     Textual starts its terminal mode at every SIGCONT. After a SIGSTOP, which nobody can see coming,
     it was still on: there were two threads then that read the keys, of which the one that lost a
     race for a key waited for the next one, and could not be ended before that.
+
+    Attributes:
+        pace: how fast the terminal draws.
+        farewell: written before the terminal is given back.
     """
+
+    pace: Pace = Pace()  # of the one terminal that a process has
+
+    _asks = False
+
+    def start_application_mode(self) -> None:
+        """Take the terminal; not before that would anybody read its answers."""
+        super().start_application_mode()  # type: ignore[no-untyped-call] # Textual types it so
+        self._asks = self.input_tty and self._key_thread is not None and not self.is_inline
+
+    def write(self, data: str) -> None:
+        """Write to the terminal, and ask it to say when a large picture has been drawn."""
+        if self._asks:
+            data += self.pace.question(len(data))
+        super().write(data)
+
+    farewell: str = ""
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back, for a while or for good."""
+        if self.farewell and self._writer_thread is not None:
+            self.write(self.farewell)
+        super().stop_application_mode()
+
+    def disable_input(self) -> None:
+        """Read no more; but let the terminal answer first, or a shell would get that as input."""
+        self._asks = False
+        give_up = time.monotonic() + ANSWER_WITHIN
+        while self.pace.asking and time.monotonic() < give_up and self._key_thread is not None:
+            time.sleep(0.005)
+        super().disable_input()
+
+    def process_message(self, message: Message) -> None:
+        """Keep the answers to those questions; everything else is the application's."""
+        if isinstance(message, events.CursorPosition) and self.pace.answered():
+            return
+        super().process_message(message)
 
     def run_input_thread(self) -> None:
         """Read the terminal until :attr:`exit_event` is set. Runs in a thread."""

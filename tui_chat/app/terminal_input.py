@@ -14,6 +14,10 @@ bracketed paste. There is no other sign of such a paste than its speed, so this 
 * What follows within :data:`STRAGGLERS` belongs to the same text, however short it is, except for a
   single key.
 
+An escape character at the end of a read is held back until it is known what it was: Alt sends it in
+one piece with the letter, and sequences go on with a sign, so a letter in a later read is one that
+was typed behind the Esc key. Textual takes both for Alt and the letter within a tenth of a second.
+
 Bracketed pastes are cut out here as well: Textual's parser loses its way in one that holds an
 escape character, and needs 20 microseconds for each character of any.
 """
@@ -27,7 +31,7 @@ from typing import Final, Protocol
 from textual import events
 from textual.message import Message
 
-__all__ = ["BURST", "GAP", "PASTE_SILENCE", "STRAGGLERS", "KeyParser", "TerminalInput"]
+__all__ = ["BURST", "ESCAPE", "GAP", "PASTE_SILENCE", "STRAGGLERS", "KeyParser", "TerminalInput"]
 
 BURST: Final = 16
 """Characters in one read from which on they are not keys but text."""
@@ -35,9 +39,13 @@ GAP: Final = 0.02
 """Seconds without input after which a text is complete; a frame is longer."""
 STRAGGLERS: Final = 0.1
 """Seconds after a text in which two characters or more are its continuation."""
+ESCAPE: Final = 0.1
+"""Seconds after which an escape character was the Esc key, as in Textual."""
 PASTE_SILENCE: Final = 2.0
 """Seconds without input after which a bracketed paste counts as ended, whose end never came."""
 
+_ESC: Final = "\x1b"
+_INTRODUCERS: Final = "OPX"  # SS3, DCS and SOS are letters
 _START: Final = "\x1b[200~"
 _END: Final = "\x1b[201~"
 # Textual gives up on a sequence of more than 32 characters; after twice as many its parser is
@@ -79,6 +87,7 @@ class TerminalInput:
         self._text: list[str] = []
         self._line_ends = 0  # in the text being gathered, and before in what it continues
         self._delivered = float("-inf")
+        self._escape = False  # the last character was an escape, which may have been a key
 
     def feed(self, data: str, now: float) -> list[Message]:
         """Return the events that ``data`` brings.
@@ -90,6 +99,14 @@ class TerminalInput:
         self._heard = now
         found: list[Message] = []
         items: list[str | Message] = []
+        if self._escape:
+            if data[:1].isalnum() and data[0] not in _INTRODUCERS:
+                items.append(_escape_key())
+            else:
+                data = f"{_ESC}{data}"
+        self._escape = self._paste is None and data.endswith(_ESC)
+        if self._escape:
+            data = data[: -len(_ESC)]
         while data:
             if self._paste is None:
                 data = self._until_paste(data, items)
@@ -107,6 +124,9 @@ class TerminalInput:
             self._paste = None
         if self._text and quiet >= GAP:
             found += self._deliver(now)
+        if self._escape and quiet >= ESCAPE:
+            self._escape = False
+            found.append(_escape_key())
         for event in self._parser.tick():
             self._doubt = 0  # it gave up waiting
             found.append(event)
@@ -213,6 +233,10 @@ class TerminalInput:
             yield events.Key("enter", "\r")
         else:
             yield events.Paste(text)
+
+
+def _escape_key() -> events.Key:
+    return events.Key("escape", _ESC)
 
 
 def _text_of(key: events.Key) -> str:

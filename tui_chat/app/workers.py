@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tui_chat.app import messages
 from tui_chat.app.archive import Archive, NoArchive, Notice, OpenArchive
+from tui_chat.app.bindings import key_of
 from tui_chat.app.client_port import ChatClient, ClientFactory, default_client
 from tui_chat.app.mailbox import Mailbox
 from tui_chat.app.settings import ChatSettings
@@ -58,6 +59,7 @@ class ClientWorker:
         done: set when the thread has ended.
         unsent: messages of which it is not certain that they arrived.
         lasting: whether those are kept for the next start.
+        ephemeral: whether the user has to know that nothing is kept.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class ClientWorker:
         self.done = threading.Event()
         self.unsent = 0
         self.lasting = False
+        self.ephemeral = False
 
     # -- the screen's side: any thread, returns at once -------------------------------------------
 
@@ -135,6 +138,15 @@ class ClientWorker:
         """Ask for a snapshot; ``DebugInfoArrived`` is the answer."""
         if not self._submit(self._debug_info()):
             self._post(messages.DebugInfoArrived(None))
+
+    def keep_frames(self, *, on: bool) -> None:
+        """Keep what wire frames hold, masked, for the debug info, or forget it."""
+
+        def keep() -> None:
+            if self._client is not None:
+                self._client.keep_frames(on=on)
+
+        self._call(keep)
 
     def acknowledge(self) -> None:
         """Say that the latest batch has been dealt with."""
@@ -247,6 +259,7 @@ class ClientWorker:
                 sentence = _crash_sentence(error) if isinstance(error, TuiChatError) else ""
                 self._say((sentence or f"{_NOT_KEPT} ({type(error).__name__}).", "STORAGE"))
         self.lasting = self._archive.lasting
+        self.ephemeral = self._open_archive is not None and not self.lasting
         return self._archive
 
     def _say(self, notice: Notice) -> None:
@@ -354,7 +367,8 @@ class ClientWorker:
 async def _reconnect(client: ChatClient) -> None:
     # Not reconnect(): that waits until the session is ready, and impatient keys would pile up.
     if not client.reconnect_now() and client.get_connection_status().state == "paused":
-        raise TuiChatError("The server is to be left alone for now. Ctrl+R again connects anyway.")
+        again = key_of("reconnect")
+        raise TuiChatError(f"The server is to be left alone for now. {again} again tries anyway.")
 
 
 def _mistake_sentence(what: str, error: Exception) -> str:

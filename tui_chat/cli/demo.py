@@ -13,7 +13,7 @@ from tui_chat.cli.numbers import Number
 from tui_chat.cli.resources import Resources
 from tui_chat.cli.storage import archive_opener
 from tui_chat.cli.terminal import require_terminal, run_chat
-from tui_chat.cli.theme import theme_option
+from tui_chat.cli.theme import look_options
 
 __all__ = ["demo", "start_demo_server"]
 
@@ -58,8 +58,8 @@ def start_demo_server(
     metavar="SECONDS",
     help="How long each ticket lasts. Short ones show the renewal at work.",
 )
-@theme_option
-def demo(port: int, ticket_ttl: float, theme: str) -> int:
+@look_options
+def demo(port: int, ticket_ttl: float, theme: str, plain: bool) -> int:
     """Start a chat server on this machine and chat with it.
 
     Needs no configuration. The server listens on this machine only, uses random credentials made
@@ -82,6 +82,7 @@ def demo(port: int, ticket_ttl: float, theme: str) -> int:
         return run_chat(
             settings,
             theme=theme,
+            plain=plain,
             start_demo=start,
             resources=resources,
             open_archive=archive_opener(ephemeral=True),

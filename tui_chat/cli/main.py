@@ -19,11 +19,12 @@ from tui_chat.cli.resources import Resources
 from tui_chat.cli.storage import (
     RETENTION_VARIABLE,
     archive_opener,
+    conversation_option,
     ephemeral_option,
     new_option,
 )
 from tui_chat.cli.terminal import forbid_core_dumps, require_terminal, run_chat
-from tui_chat.cli.theme import theme_option
+from tui_chat.cli.theme import look_options
 from tui_chat.errors import ConfigurationError, TuiChatError
 
 __all__ = ["cli", "run"]
@@ -100,8 +101,9 @@ class _Commands(click.Group):
     help="Send token and tickets unencrypted (http, ws) to another machine too.",
 )
 @new_option
+@conversation_option
 @ephemeral_option
-@theme_option
+@look_options
 @click.pass_context
 def cli(
     ctx: click.Context,
@@ -113,8 +115,10 @@ def cli(
     entity_type: str | None,
     allow_plaintext: bool,
     fresh: bool,
+    conversation: str | None,
     ephemeral: bool,
     theme: str,
+    plain: bool,
 ) -> int:
     """Chat in your terminal with a server that authenticates WebSockets by short-lived tickets.
 
@@ -125,7 +129,7 @@ def cli(
         _refuse_misplaced_options(ctx)
         return Exit.OK  # the subcommand's own result counts
     credentials = take_credentials()
-    open_archive = archive_opener(ephemeral=ephemeral, fresh=fresh)
+    open_archive = archive_opener(ephemeral=ephemeral, fresh=fresh, conversation=conversation)
     settings = None
     if server_url:
         _check_url(server_url)
@@ -144,6 +148,7 @@ def cli(
     return run_chat(
         settings,
         theme=theme,
+        plain=plain,
         start_demo=start_demo,
         resources=resources,
         open_archive=open_archive,

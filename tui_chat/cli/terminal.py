@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tui_chat.cli.exits import Exit, debugging, explain_bug, say
@@ -67,6 +68,7 @@ def run_chat(
     settings: ChatSettings | None,
     *,
     theme: str,
+    plain: bool = False,
     start_demo: Callable[[], ChatSettings],
     resources: Resources,
     open_archive: Callable[[ChatSettings], OpenArchive] | None = None,
@@ -75,7 +77,8 @@ def run_chat(
 
     Args:
         settings: where to connect; None shows the welcome screen.
-        theme: the name of the theme.
+        theme: the theme for this time; empty for the one of the user's settings.
+        plain: whether it is to be in plain mode, whatever the settings say.
         start_demo: starts the demo server and enters it into ``resources``.
         resources: closed when the application has ended, whatever happens.
         open_archive: opens what is kept of the conversations with a server; nothing is kept
@@ -85,12 +88,19 @@ def run_chat(
     # of a fifth of a second. Imports are collected for nothing, too.
     gc.set_threshold(5_000, 10, 1_000)
     from tui_chat.app.app import ChatApp  # noqa: PLC0415 - Textual, only when a screen is wanted
-    from tui_chat.app.glyphs import glyphs_for  # noqa: PLC0415 - goes with it
+    from tui_chat.app.glyphs import PLAIN, glyphs_for  # noqa: PLC0415 - goes with it
     from tui_chat.app.plain_output import write_plain  # noqa: PLC0415 - seldom needed
+    from tui_chat.app.preferences_file import load  # noqa: PLC0415 - only with a screen
 
-    glyphs = glyphs_for(sys.__stderr__, os.environ)  # where Textual writes
+    loaded = load()
+    if plain:
+        loaded = replace(loaded, preferences=replace(loaded.preferences, plain=True))
+    # Textual writes to standard error.
+    glyphs = glyphs_for(sys.__stderr__, os.environ, loaded.preferences.ascii)
     if glyphs.ascii:
         write_plain(sys.__stderr__)
+    if loaded.preferences.plain:
+        glyphs = replace(PLAIN, ascii=glyphs.ascii)
     guard = ExitGuard(resources.force)
     code: list[int] = []
     app = ChatApp(
@@ -98,6 +108,7 @@ def run_chat(
         start_demo=start_demo,
         glyphs=glyphs,
         theme=theme,
+        preferences=loaded,
         leaving=lambda: guard.arm(code[0] if code else Exit.OK, WHEN_DONE),
         open_archive=open_archive,
     )

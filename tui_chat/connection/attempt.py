@@ -21,7 +21,7 @@ from tui_chat.connection.admission import Turn
 from tui_chat.connection.board import StatusBoard
 from tui_chat.connection.hooks import SessionHooks
 from tui_chat.connection.mask import Mask
-from tui_chat.connection.meter import ConnectionMeter
+from tui_chat.connection.meter import ConnectionMeter, how_closed
 from tui_chat.connection.policy import authentication_failure
 from tui_chat.connection.session import SessionSetup
 from tui_chat.connection.socket import Socket, dial
@@ -33,12 +33,15 @@ from tui_chat.errors import (
     TicketRejected,
     TuiChatError,
 )
+from tui_chat.flight_recorder import EVENTS, FlightRecorder, FrameMasking
 from tui_chat.network import Network
-from tui_chat.protocol.client_frames import ClientFrame, HeartbeatPong
+from tui_chat.protocol.client_frames import ChatMessage, ClientFrame, HeartbeatPong
 from tui_chat.protocol.codec import SERVER_FRAMES, IgnoredFrame, encode, error_text
 from tui_chat.protocol.server_frames import (
     AuthenticationError,
+    ChatError,
     ChatEventFrame,
+    ChatFinished,
     ServerFrame,
     ServerHeartbeatPing,
 )
@@ -76,6 +79,7 @@ class Link:
         hooks: the owner.
         clock: the three clocks.
         telemetry: counters and notes.
+        flight: remembers the latest frames and attempts.
         user_agent: what this client calls itself.
         max_frame: bytes; a larger inbound message ends the connection.
     """
@@ -86,6 +90,7 @@ class Link:
     hooks: SessionHooks
     clock: Clock
     telemetry: Telemetry
+    flight: FlightRecorder
     user_agent: str
     max_frame: int
 
@@ -114,6 +119,8 @@ class Attempt:
         self._meter = ConnectionMeter(link.telemetry)
         self._unsent_pongs = 0
         self._mask = Mask(Secret(""))
+        self._masking = FrameMasking()
+        self._leg = link.flight.attempt_began(generation, self._request_id)
         self.lease: TicketLease | None = None
         self.socket: Socket | None = None
         self.ready_since: float | None = None
@@ -130,6 +137,8 @@ class Attempt:
             if self.ready_since is None:
                 self._meter.attempt_failed(error)
             raise
+        finally:
+            self._leg.ended(sys.exception())
 
     async def _live(self) -> NoReturn:
         link, board = self._link, self._board
@@ -143,9 +152,11 @@ class Attempt:
         )
         lease = self.lease = await self._lease()
         self._mask = Mask(lease.value, link.tickets.auth_data.secrets)
+        self._masking = FrameMasking(self._mask.text)
         board.settle(board.machine.leased(), cause=cause)
         socket = await self._dial(lease)
         self.socket = socket
+        self._leg.opened(socket.server_request_id)
         board.settle(board.machine, cause=cause, websocket_state=WebSocketState.OPEN)
         watch = asyncio.create_task(socket.watch(), name="tui-chat connection liveness")
         opened = link.clock.boot()
@@ -164,6 +175,7 @@ class Attempt:
             finally:
                 await socket.close()
                 self._meter.closed(opened, ended)
+                self._leg.closed(*how_closed(ended))
 
     async def _lease(self) -> TicketLease:
         """Borrow a ticket; say meanwhile what keeps it from coming."""
@@ -192,6 +204,10 @@ class Attempt:
         telemetry = self._link.telemetry
         telemetry.count(table.FRAME_COUNT, direction="transmit")
         telemetry.count(table.FRAME_IO, len(payload), direction="transmit")
+        flight = self._link.flight
+        flight.frames.keep("out", type(frame), payload, self._masking)
+        if isinstance(frame, ChatMessage):
+            flight.asked()
         return done
 
     async def _dial(self, lease: TicketLease) -> Socket:
@@ -228,13 +244,17 @@ class Attempt:
         frames = telemetry.counter(table.FRAME_COUNT, direction="receive")
         volume = telemetry.counter(table.FRAME_IO, direction="receive")
         mask, echoed, hand_over = self._mask.payload, self._mask.ticket, self._hand_over
+        flight, wall, code = link.flight, link.clock.wall, EVENTS.get
+        log, note = flight.frames, flight.frames.note
         received = 0
         try:
             async with asyncio.timeout(SESSION_TIMEOUT) as deadline:
                 while True:
-                    for payload, binary in await receive():
+                    arrived = await receive()
+                    note(wall())
+                    for payload, binary in arrived:
                         frames.value += 1
-                        volume.value += len(payload)
+                        volume.value += (size := len(payload))
                         received += 1
                         if received % YIELD_EVERY == 0:
                             # Frames that have arrived are handed out without a pause; timers,
@@ -244,10 +264,16 @@ class Attempt:
                             payload = mask(payload)  # noqa: PLW2901 - from here on only this one
                         frame = decode(payload, binary=binary)
                         if isinstance(frame, ChatEventFrame):
+                            if flight.attentive:
+                                self._look_at(frame, payload)
+                            else:
+                                note(size << 2 | code(frame.event, 0))
                             hand_over(frame)
                             continue
                         if (masked := mask(payload)) is not payload:
-                            frame = decode(masked, binary=binary)
+                            payload = masked  # noqa: PLW2901 - from here on only this one
+                            frame = decode(payload, binary=binary)
+                        self._look_at(frame, payload)
                         if (known := self._known(frame)) is None:
                             continue
                         if not isinstance(known, ChatEventFrame):
@@ -257,11 +283,27 @@ class Attempt:
                                 lease.accepted()
                                 self._become_ready(setup.capabilities, setup.memory)
                         hand_over(known)
+                    log.trim()
         except TimeoutError as error:
             raise SessionTimeout(
                 f"{link.server} opened the connection but did not set up the session within "
                 f"{SESSION_TIMEOUT:g} seconds."
             ) from error
+
+    def _look_at(self, frame: ServerFrame | IgnoredFrame, payload: bytes) -> None:
+        """Let the flight recorder have a closer look at a frame than a bare note."""
+        flight = self._link.flight
+        kind: object = type(frame)
+        if isinstance(frame, ChatEventFrame):
+            event = frame.data.type
+            kind = frame.event if event is msgspec.UNSET else event
+            if frame.event == "content-delta" or event == "text-delta":
+                flight.answered(text=True)
+        elif isinstance(frame, IgnoredFrame):
+            kind = frame.frame_type or frame.reason
+        elif isinstance(frame, ChatFinished | ChatError):
+            flight.answered(text=False)
+        flight.frames.keep("in", kind, payload, self._masking)
 
     def _hand_over(self, frame: ServerFrame) -> None:
         """Give a frame to the owner; a frame it cannot cope with costs only itself."""
@@ -309,6 +351,7 @@ class Attempt:
         link = self._link
         self.ready_since = link.clock.boot()
         self._meter.session_ready()
+        self._leg.ready()
         link.telemetry.note("session", f"ready, generation {self._generation}")
         self._turn.ready()
         self._board.ready(self.ready_since)

@@ -10,7 +10,7 @@ import websockets
 from tui_chat.errors import ConnectionClosed, TuiChatError
 from tui_chat.telemetry import Telemetry, error_type, table
 
-__all__ = ["ConnectionMeter"]
+__all__ = ["ConnectionMeter", "how_closed"]
 
 
 class ConnectionMeter:
@@ -53,12 +53,12 @@ class ConnectionMeter:
             ended: what ended the conversation on it.
         """
         self._telemetry.record(table.CONNECTION_DURATION, self._boot() - opened)
-        code, initiator = _how(ended)
+        code, initiator = how_closed(ended)
         self._telemetry.count(table.CLOSE_COUNT, code=code, initiator=initiator)
 
 
-def _how(ended: BaseException | None) -> tuple[int, str]:
-    """Return the close code, and who closed."""
+def how_closed(ended: BaseException | None) -> tuple[int, str]:
+    """Return the close code, and who closed, from what ended the conversation on a socket."""
     if isinstance(ended, ConnectionClosed):
         return ended.close_code, ended.initiator
     cause = None if ended is None else ended.__cause__

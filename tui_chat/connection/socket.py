@@ -196,6 +196,8 @@ class Socket:
 
     Attributes:
         round_trip: seconds the last answered ping took, None before the first.
+        server_request_id: the id that the server's answer to the handshake carried, cleaned;
+            empty without one.
     """
 
     def __init__(
@@ -213,6 +215,7 @@ class Socket:
         self._probe = asyncio.Event()
         self._dead = False
         self.round_trip: float | None = None
+        self.server_request_id = _request_id(connection, mask)
 
     async def receive(self) -> list[Inbound]:
         """Return the messages that have arrived, one at least, each with whether it was binary.
@@ -340,6 +343,12 @@ class Socket:
         if sent is not None and received is None:
             return close_error(sent.code, one_line(sent.reason, 123), initiator)
         return close_error(1006, "", initiator)
+
+
+def _request_id(connection: InboundConnection, mask: Callable[[str], str]) -> str:
+    response = connection.response
+    given = None if response is None else _header(response, REQUEST_ID_HEADER)
+    return one_line(mask(given or ""), 64)
 
 
 def _retrieve(done: asyncio.Future[None]) -> None:

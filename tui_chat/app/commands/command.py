@@ -13,11 +13,16 @@ class Scope(StrEnum):
 
     PROMPT = "Writing"
     CHAT = "The conversation"
+    WALKING = "Message by message, when the conversation has the focus"
+    SELECTING = "Selecting, when the conversation has the focus"
     APP = "Everywhere"
     WELCOME = "The first screen"
     OVERLAY = "Help, queue and the other panels"
     QUEUE = "The queue"
     SAID = "Your messages"
+    DEBUG = "The debug info"
+    LINKS = "Links"
+    SETTINGS = "The settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,10 @@ class Command:
         footer: position in the footer, from 1; 0 keeps it out.
         priority: whether it works even where the focused widget uses the key itself.
         palette: the palette's title; empty keeps it out.
+        slash: what is typed behind a ``/`` in an empty prompt to run it; empty keeps it out.
+            Whatever the palette offers, and whatever has a function key, has one.
+        argument: what may follow behind the slash command's name, in one word for the help; the
+            action takes it as a text. Empty for commands that take nothing.
     """
 
     id: str
@@ -47,3 +56,5 @@ class Command:
     footer: int = 0
     priority: bool = False
     palette: str = ""
+    slash: str = ""
+    argument: str = ""

@@ -18,6 +18,7 @@ EVERYWHERE: Final[tuple[Command, ...]] = (
         Scope.APP,
         priority=True,
         palette="Queue",
+        slash="queue",
     ),
     Command(
         "said",
@@ -28,6 +29,7 @@ EVERYWHERE: Final[tuple[Command, ...]] = (
         Scope.APP,
         priority=True,
         palette="Your messages",
+        slash="messages",
     ),
     Command(
         "reconnect",
@@ -39,6 +41,7 @@ EVERYWHERE: Final[tuple[Command, ...]] = (
         footer=4,
         priority=True,
         palette="Reconnect now",
+        slash="reconnect",
     ),
     Command(
         "help",
@@ -50,6 +53,7 @@ EVERYWHERE: Final[tuple[Command, ...]] = (
         footer=1,
         priority=True,
         palette="Help",
+        slash="help",
     ),
     Command(
         "debug",
@@ -61,6 +65,7 @@ EVERYWHERE: Final[tuple[Command, ...]] = (
         footer=5,
         priority=True,
         palette="Debug info",
+        slash="debug",
     ),
     Command(
         "palette",
@@ -71,6 +76,29 @@ EVERYWHERE: Final[tuple[Command, ...]] = (
         Scope.APP,
         footer=2,
         priority=True,
+        slash="commands",
+    ),
+    Command(
+        "settings",
+        ("f2", "alt+o"),
+        "toggle_settings",
+        "settings",
+        "Show or hide the settings: colours, symbols, notifications, the terminal's title",
+        Scope.APP,
+        priority=True,
+        palette="Settings",
+        slash="settings",
+    ),
+    Command(
+        "theme",
+        (),
+        "change_theme",
+        "theme",
+        "Change the colours",
+        Scope.APP,
+        palette="Theme",
+        slash="theme",
+        argument="NAME",
     ),
     Command(
         "interrupt",
@@ -90,5 +118,6 @@ EVERYWHERE: Final[tuple[Command, ...]] = (
         footer=3,
         priority=True,
         palette="Quit",
+        slash="quit",
     ),
 )

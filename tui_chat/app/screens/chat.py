@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 
-from tui_chat.app.bindings import Scope, bindings_for
+from tui_chat.app.bindings import Scope, bindings_for, key_of
 from tui_chat.app.causes import explain_outage
 from tui_chat.app.glyphs import Glyphs
 from tui_chat.app.paths import style_sheet
-from tui_chat.app.screens.chat_delivery import HINT, ChatDelivery
+from tui_chat.app.screens.chat_delivery import HINT
+from tui_chat.app.screens.chat_messages import ChatMessages
 from tui_chat.app.settings import ChatSettings
+from tui_chat.app.widgets.announcement import Announcement
 from tui_chat.app.widgets.plain_text import PlainText
 from tui_chat.app.widgets.status_bar import StatusBar, host_of
 from tui_chat.app.widgets.ticket_bar import TicketBar
@@ -23,18 +25,21 @@ from tui_chat.connection.status import ConnectionState, ConnectionStatus
 
 if TYPE_CHECKING:
     from tui_chat.app import messages
+    from tui_chat.app.safe_app import SafeApp
     from tui_chat.app.transcript import Transcript
     from tui_chat.conversation.model import Change, Message
+    from tui_chat.delivery.item import OutboxItem
 
 __all__ = ["ChatScreen"]
 
 EMPTY = "Nothing said yet. Write below and press Enter."
 EMPTY_DEMO = "Nothing said yet. Write help below and press Enter to see what there is."
+EMPTY_WAITING = "Nothing said yet. What you wrote waits below until it can be sent."
 HINT_OFFLINE = "Write a message; it goes out when connected"
 HINT_RUNNING = "Write the next message while this one is answered"
 
 
-class ChatScreen(ChatDelivery):
+class ChatScreen(ChatMessages):
     """One conversation. Told by the application what the client's thread reports."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Scope.CHAT)]
@@ -52,6 +57,7 @@ class ChatScreen(ChatDelivery):
         self._clock = clock
         self._stand_in = PlainText(id="stand-in")
         self.ticket_bar = TicketBar(clock, glyphs=glyphs)
+        self.announcement = Announcement()
         self.ticket_failure = PlainText(id="ticket-failure", classes="-empty")
 
     def compose(self) -> ComposeResult:
@@ -61,7 +67,9 @@ class ChatScreen(ChatDelivery):
         yield self.storage_notice
         yield self._stand_in
         yield self.queue_strip
+        yield self.announcement
         yield self.notice
+        yield self.completion
         yield self.prompt
         yield self.ticket_bar
         yield self.ticket_failure
@@ -77,12 +85,15 @@ class ChatScreen(ChatDelivery):
         transcript = self.transcript = Transcript(
             placeholder=EMPTY_DEMO if self._demo else EMPTY,
             ascii_only=self._glyphs.ascii,
+            plain=self.app.has_class("-plain"),
             now=self._clock.wall,
+            pace=cast("SafeApp", self.app).pace,
         )
         with self.app.batch_update():
             await self.mount(transcript, before=self._stand_in)
             await self._stand_in.remove()
         self._address()
+        self._show_empty()
         self.set_interval(1.0, transcript.tick)  # the times of what is running
 
     # -- what the client's thread reports ---------------------------------------------------------
@@ -95,11 +106,24 @@ class ChatScreen(ChatDelivery):
         self.queue_strip.go_by(ready=status.connected)
         # The banner says why there is no connection; the ticket's own trouble is a part of that.
         self.ticket_bar.explain(explained=bool(self.banner.text))
+        worker = self.worker
+        self.status_bar.ephemeral = worker is not None and worker.ephemeral and not self._demo
+        self.announcement.connection(status, self.banner.text)
         self.ticket_failure.show(self.ticket_bar.failure)
         self._show_hint()
         if not self._heard:
             self._heard = True
             self.prompt.report_draft(anew=True)  # what was typed before it could be kept
+
+    def show_outbox(self, items: tuple[OutboxItem, ...]) -> None:
+        """Show what is not certain to have arrived."""
+        super().show_outbox(items)
+        self._show_empty()
+
+    def _show_empty(self) -> None:
+        if self.transcript is not None:
+            usual = EMPTY_DEMO if self._demo else EMPTY
+            self.transcript.say_when_empty(EMPTY_WAITING if self.outbox else usual)
 
     def show_stopped(self, sentence: str) -> None:
         """Show that the client's thread has ended."""
@@ -134,6 +158,7 @@ class ChatScreen(ChatDelivery):
 
     def _show_running(self, running: bool) -> None:
         self._answering = running
+        self.announcement.reply(running=running)
         self.key_hints.running = running
         self.queue_strip.go_by(running=running)
         self._show_hint()
@@ -156,7 +181,7 @@ class ChatScreen(ChatDelivery):
             return
         glyphs = self._glyphs
         new = f" {event.unread} new" if event.unread else " newer below"
-        text = f"{glyphs.down}{new} {glyphs.dot} Ctrl+End"
+        text = f"{glyphs.down}{new} {glyphs.dot} {key_of('live')}"
         self.prompt.border_title = Content.styled(text, "$text-primary")
 
     async def on_key(self, event: events.Key) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["ChatDelivery"]
 
 HINT = "Write a message"
+SLOW = 1.0
+"""Seconds after which the user is told that a message is still being kept."""
 
 
 class ChatDelivery(Screen[None]):
@@ -112,6 +114,10 @@ class ChatDelivery(Screen[None]):
             self._again.discard(number)
             self.notice.show(sentence)
 
+    def _show_slow(self, number: int) -> None:
+        if number == self._waiting_for and not self.notice.text:
+            self.notice.show("Your message is being kept; the disk is slow, or busy.")
+
     def show_notice(self, sentence: str) -> None:
         """Show one sentence over the prompt until something else is typed."""
         self.notice.show(sentence)
@@ -132,6 +138,7 @@ class ChatDelivery(Screen[None]):
     def _send(self, event: Prompt.Submitted) -> None:
         event.stop()
         number = self._waiting_for = next(self._numbers)
+        self.set_timer(SLOW, lambda: self._show_slow(number))
         if self.worker is None:
             self._early = (number, event.text)  # the prompt lets nobody send a second one yet
         else:

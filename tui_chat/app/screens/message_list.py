@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui_chat.app.bindings import REGISTRY, display, key_of
+from tui_chat.app.bindings import REGISTRY, key_of
 from tui_chat.app.screens.overlay import Panel
 from tui_chat.app.widgets.plain_text import PlainText
 
@@ -89,7 +89,7 @@ class MessageList(Panel):
     def show_keys(self) -> None:
         """Say which keys do something now."""
         wanted = self.possible()
-        parts = [f"{display(c.keys[0])} {c.label}" for c in REGISTRY if c.id in wanted]
+        parts = [f"{key_of(c)} {c.label}" for c in REGISTRY if c.id in wanted]
         self.keys.show(", ".join([*parts, f"{key_of('close')} closes"]))
 
     def on_option_list_option_highlighted(self) -> None:

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from tui_chat.app.bindings import Scope, bindings_for
+from tui_chat.app.bindings import Scope, bindings_for, key_of
 from tui_chat.app.paths import style_sheet
 from tui_chat.app.widgets.sections import Sections
 
@@ -46,5 +46,5 @@ class Overlay(Panel):
         with VerticalScroll(id="panel") as panel:
             # Content, so that nothing in a title is ever read as markup.
             panel.border_title = Content(self._panel_title)
-            panel.border_subtitle = Content("Esc closes")
+            panel.border_subtitle = Content(f"{key_of('close')} closes")
             yield self.body

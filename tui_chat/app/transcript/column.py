@@ -8,29 +8,23 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
 
+from tui_chat.app.transcript.anchor import Anchor, Spot
 from tui_chat.app.transcript.entry import Entry
 from tui_chat.app.transcript.height_index import HeightIndex
 from tui_chat.app.transcript.piece import Piece, PieceKind
 from tui_chat.app.transcript.rows import Row
 
-__all__ = ["Anchor", "Column"]
+__all__ = ["Anchor", "Column", "Spot"]
 
 OPEN_ENTRIES: Final = 300
 """Entries that are kept in pieces, most recently seen first."""
 PARSED_PIECES: Final = 1200
 """Pieces that are kept parsed and laid out."""
-
-
-class Anchor(NamedTuple):
-    """A place in the text that does not depend on widths: entry, piece, line, character."""
-
-    entry: int
-    piece: int
-    line: int
-    character: int
+_MANY: Final = 200
+"""Changed heights from which on it is quicker to add all of them up anew."""
 
 
 class Column:
@@ -74,6 +68,15 @@ class Column:
         number = self._numbers.get(message_id)
         return None if number is None else self.entries[number]
 
+    def number(self, entry: Entry) -> int:
+        """Return which one an entry is, from 0."""
+        return self._numbers[entry.id]
+
+    def last_shown(self) -> Entry:
+        """Return the last entry in the window. There must be one."""
+        row = min(self.top + self.height, self.total) - 1
+        return self.entries[self._index.find(row)[0]]
+
     def replace(self, entries: Iterable[Entry]) -> None:
         """Put these entries in the place of all others."""
         self.entries = list(entries)
@@ -105,6 +108,49 @@ class Column:
             self.to_end()
         else:
             self._hold(held)
+
+    def refold(self, changed: Collection[Entry], stay: Entry | None = None) -> None:
+        """Take in that entries were folded or opened.
+
+        Args:
+            changed: these.
+            stay: whose first row stays where it is on the screen, or comes to its top; by default
+                what is at the top of the window stays, and the end at the end.
+        """
+        held = None if self.follow and stay is None else self.anchor()
+        row = 0 if stay is None else max(self._index.before(self._numbers[stay.id]) - self.top, 0)
+        for entry in changed:
+            entry.forget()
+        if len(changed) > _MANY:
+            self._index = HeightIndex(
+                each.height or each.estimate(self.width) for each in self.entries
+            )
+        else:
+            for entry in changed:
+                self._index.set(self._numbers[entry.id], entry.estimate(self.width))
+        if stay is not None:
+            number = self._numbers[stay.id]
+            self._reopen(number)
+            self._settle(self._index.before(number) - row, (number, 0))
+            self.follow = self.follow and self.top >= self.end
+        elif held is None:
+            self.to_end()
+        else:
+            self._hold(held)
+
+    def reveal(self, entry: Entry) -> None:
+        """Move the window as far as it takes to show an entry, or at least its beginning."""
+        number = self._numbers[entry.id]
+        self._anchor = None
+        first = self._index.before(number)
+        last = first + self._index[number]
+        if not self.top <= first <= last <= self.top + self.height:
+            below = first > self.top
+            self.follow = False
+            self._hold(Anchor(number, 0, 0, 0))
+            if below and self._index[number] < self.height:
+                self._settle(self.ends_at(entry) - self.height, (number, 0))
+        self.follow = number == len(self.entries) - 1 and self.top >= self.end
 
     def update_heads(self, entries: Iterable[Entry]) -> list[tuple[int, int]]:
         """Show states and times afresh; return the rows of the window (first, count) to repaint.
@@ -202,6 +248,17 @@ class Column:
 
     def row(self, y: int) -> Row | None:
         """Return the row at ``y`` of the window; None below the end. Measures nothing."""
+        spot = self.spot(y)
+        return None if spot is None else spot.row
+
+    def show(self, place: Anchor) -> None:
+        """Move the window so that it begins at ``place``, as far as it can."""
+        self.follow = False
+        self._anchor = None
+        self._hold(place)
+
+    def spot(self, y: int) -> Spot | None:
+        """Return what stands at ``y`` of the window; None below the end. Measures nothing."""
         at = self.top + y
         if not 0 <= at < self.total:
             return None
@@ -211,7 +268,9 @@ class Column:
             return None
         piece, offset = entry.heights.find(offset)
         rows = entry.pieces[piece].rows
-        return rows[offset] if rows is not None and offset < len(rows) else None
+        if rows is None or offset >= len(rows):
+            return None
+        return Spot(number, piece, rows[offset])
 
     def shows(self, entry: Entry) -> bool:
         """Whether any row of an entry is in the window."""
@@ -226,11 +285,16 @@ class Column:
 
     # -- measuring --------------------------------------------------------------------------------
 
+    def _reopen(self, number: int) -> Entry:
+        entry = self.entries[number]
+        entry.open(self.width, self._now())
+        self._touch(number)
+        self._index.set(number, entry.height)
+        return entry
+
     def _hold(self, held: Anchor) -> None:
         """Put the place ``held`` at the top of the window."""
-        entry = self.entries[held.entry]
-        entry.open(self.width, self._now())
-        self._touch(held.entry)
+        entry = self._reopen(held.entry)
         piece = min(held.piece, len(entry.pieces or ()) - 1)
         entry.measure(piece)
         self._index.set(held.entry, entry.height)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tui_chat.app.transcript.folding import folds_by_itself, has_more, tool_pieces
 from tui_chat.app.transcript.frame import first_prefix, foot_lines, gutter, head_lines
 from tui_chat.app.transcript.height_index import HeightIndex
 from tui_chat.app.transcript.intake import Intake
@@ -52,6 +53,8 @@ class Entry:
 
     Attributes:
         addressed: whether the keys for a message that may not have arrived are about this one.
+        fold: whether the user wants it folded; None if they did not say.
+        kept_open: whether it would be folded by now, but somebody is reading it.
         pieces: None until the entry has come near the viewport, or after it was forgotten.
         heights: one for each piece, at ``width``.
     """
@@ -60,6 +63,7 @@ class Entry:
         "_characters",
         "_chunks",
         "_complete",
+        "_folded",
         "_foot",
         "_intake",
         "_joined",
@@ -76,9 +80,11 @@ class Entry:
         "created",
         "delivery",
         "finished",
+        "fold",
         "gap",
         "heights",
         "id",
+        "kept_open",
         "kind",
         "name",
         "note",
@@ -102,6 +108,8 @@ class Entry:
         self.delivery = message.delivery
         self.note = message.note
         self.addressed = False
+        self.fold: bool | None = None
+        self.kept_open = False
         self.name = name
         self._marks = marks
         self.opens_turn = message.kind in _TURN and (before is None or before.kind not in _TURN)
@@ -121,6 +129,7 @@ class Entry:
         self._complete = False  # everything has been read, and there will be no more
         self._stable = 0  # pieces of text that will not change any more
         self._replaced = False  # the text is another one than the pieces were made from
+        self._folded = False  # whether the pieces were made of a folded message
         self._foot: tuple[str, ...] = ()  # what the last piece says, if it is a foot
         self._references: dict[str, Any] = {}
 
@@ -135,6 +144,21 @@ class Entry:
     def text(self) -> str:
         """The whole text, as it came."""
         return "".join(self._chunks)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no text."""
+        return not self._characters
+
+    @property
+    def foldable(self) -> bool:
+        """Whether there is anything to fold away."""
+        return has_more(self)
+
+    @property
+    def folded(self) -> bool:
+        """Whether only the first line is shown."""
+        return folds_by_itself(self) if self.fold is None else self.fold
 
     def append(self, text: str) -> None:
         """Record more text."""
@@ -160,6 +184,7 @@ class Entry:
                 self.finish(state, at)
             case ToolUpdated(_, tool, state, at):
                 self.tool = tool
+                self._replaced = True
                 if state is not MessageState.STREAMING:  # also of a call that was cut off before
                     self.state, self.finished = state, at
             case MessageCompleted(_, text, at):
@@ -193,15 +218,18 @@ class Entry:
 
     def estimate(self, width: int) -> int:
         """Return about how many rows the entry takes, without looking at its text."""
+        if self.folded:
+            return self.gap + self.opens_turn + 1
         room = max(width - 4, 8)
         head = self.gap + (self.kind is not MessageKind.SYSTEM) + (self.kind is MessageKind.TOOL)
         return max(head + self._characters // room + (self._newlines * 3) // 4 + 1, 1)
 
     def open(self, width: int, now: float) -> None:
         """Make the pieces, or bring them up to date with text, state and width."""
-        if self._replaced:
+        if self._replaced or self._folded is not self.folded:
             self.forget()
         if self.pieces is None:
+            self._folded = self.folded
             self.pieces = [Piece(PieceKind.FIXED)]
             self._foot = ()
             self._scanner = BlockScanner() if self.kind in _MARKDOWN else None
@@ -242,16 +270,19 @@ class Entry:
 
     def _update_text(self) -> None:
         """Read what has come since the last time."""
-        if self.pieces is None or self._complete:
+        if self.pieces is None or self._complete or self._folded:
             return
         done = not self.streaming
         closed: list[Piece]
-        if self._scanner is None:
-            closed, rest = [], list(plain_pieces(self._clean()))
-            if done:
-                closed, rest = rest, []
+        rest: list[Piece]
+        if self.tool is not None:
+            closed, rest = list(tool_pieces(self.tool)), []
+        elif self._scanner is None:
+            closed, rest = list(plain_pieces(self._clean())), []
         else:
             closed, rest = self._scan(self._scanner, done=done)
+        if self._scanner is None and not done:
+            closed, rest = [], closed
         if done:
             self._complete = True
             self._scanner = None
@@ -333,10 +364,14 @@ class Entry:
             return []
         piece = self.pieces[number]
         if piece.rows is None:
-            piece.rows = lay_out(self._lines(piece, number), self.width)
+            piece.rows = lay_out(self.lines(number), self.width)
         return piece.rows
 
-    def _lines(self, piece: Piece, number: int) -> list[Line]:
+    def lines(self, number: int) -> list[Line]:
+        """Return the logical lines of a piece, made if necessary."""
+        if self.pieces is None:
+            return []
+        piece = self.pieces[number]
         if piece.lines is None:
             lines = parse_piece(piece, self._references)
             if piece.gap and number > 1 and lines:

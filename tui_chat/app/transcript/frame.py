@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tui_chat.app.bindings import key_of
-from tui_chat.app.transcript.lines import Line, Prefix, Span
+from tui_chat.app.transcript.lines import Line, LineKind, Prefix, Span
 from tui_chat.app.transcript.marks import Marks
-from tui_chat.app.transcript.tool_line import duration, tool_lines
+from tui_chat.app.transcript.tool_line import duration, preview, tool_line
 from tui_chat.conversation.model import DeliveryState, MessageKind, MessageState
 from tui_chat.text import one_line
 
@@ -26,6 +26,8 @@ def gutter(kind: MessageKind, marks: Marks) -> tuple[Prefix, str, str]:
             return ((f"{marks.bar} ", "user user-bar"),), "user", "user"
         case MessageKind.REASONING:
             return (*_INDENT, (f"{marks.thought_bar} ", "quote-bar")), "reasoning", ""
+        case MessageKind.TOOL:
+            return (("    ", ""),), "", ""
         case MessageKind.SYSTEM:
             word = f"{marks.notice} Notice "
             return ((" " * len(word), ""),), "system", ""
@@ -46,17 +48,22 @@ def head_lines(entry: Entry, seconds: float | None, marks: Marks, *, empty: bool
     """
     lines = [Line()] if entry.gap else []
     if entry.opens_turn:
-        lines.append(_titled(entry.name, marks.assistant, "assistant", "assistant strong"))
+        lines.append(
+            _titled(entry.name + marks.colon, marks.assistant, "assistant", "assistant strong")
+        )
     match entry.kind:
         case MessageKind.USER:
             bar, _, fill = gutter(entry.kind, marks)
-            lines.append(Line("You", first=bar, rest=bar, base="user-name", fill=fill))
+            lines.append(
+                Line("You" + marks.colon, first=bar, rest=bar, base="user-name", fill=fill)
+            )
         case MessageKind.ASSISTANT if empty and entry.streaming:
             lines.append(Line("…", first=_INDENT, rest=_INDENT, base="muted"))
         case MessageKind.REASONING:
-            lines.append(_thought(entry, seconds, marks))
+            lines.append(_with_fold(entry, _thought(entry, seconds, marks), marks))
         case MessageKind.TOOL if entry.tool is not None:
-            lines += tool_lines(entry.tool, entry.state, seconds, _INDENT, marks)
+            line = tool_line(entry.tool, entry.state, seconds, _INDENT, marks)
+            lines.append(_with_fold(entry, line, marks))
         case MessageKind.ERROR:
             code = one_line(entry.code, 60)
             text = f"Error {marks.dot} {code}" if code else "Error"
@@ -78,6 +85,26 @@ def first_prefix(kind: MessageKind, marks: Marks) -> Prefix:
 
 def _titled(text: str, mark: str, mark_style: str, base: str) -> Line:
     return Line(text, first=((f"{mark} ", mark_style),), rest=_INDENT, base=base)
+
+
+def _with_fold(entry: Entry, line: Line, marks: Marks) -> Line:
+    """Add whether the message is folded, and for a tool call a taste of what it hides."""
+    if not entry.foldable:
+        return line
+    end = len(line.text)
+    text = f"{line.text} {marks.folded if entry.folded else marks.unfolded}"
+    spans = [*line.spans, Span(end, len(text), "muted")]
+    if entry.folded:
+        line.kind = LineKind.CUT
+        if entry.tool is not None:
+            before, after, style = preview(entry.tool, marks)
+            for part, name in ((before, "muted"), (after, style)):
+                if part:
+                    start = len(text)
+                    text += f" {part}"
+                    spans.append(Span(start, len(text), name))
+    line.text, line.spans = text, tuple(spans)
+    return line
 
 
 def _thought(entry: Entry, seconds: float | None, marks: Marks) -> Line:
@@ -105,14 +132,22 @@ def foot_lines(entry: Entry, marks: Marks) -> list[Line]:
         return _delivery_lines(entry, entry.delivery, marks)
     match entry.state:
         case MessageState.INTERRUPTED:
-            text = "Interrupted: this is not all of it."
+            text = f"Interrupted: this is not all of it.{_ask_again(entry)}"
             return [_foot(entry, marks.stopped, text, "warning", marks)]
         case MessageState.STOPPED:
             return [_foot(entry, marks.stopped, "Stopped.", "muted", marks)]
         case MessageState.FAILED:
-            return [_foot(entry, marks.failed, "Failed.", "error-mark", marks)]
+            text = f"Failed.{_ask_again(entry)}"
+            return [_foot(entry, marks.failed, text, "error-mark", marks)]
         case _:
             return []
+
+
+def _ask_again(entry: Entry) -> str:
+    """Say where a reply can be asked for again; that is in its menu, because no key means it."""
+    if entry.kind is not MessageKind.ASSISTANT:
+        return ""
+    return f" {key_of('walk-up')}, then {key_of('message-menu')}: ask again."
 
 
 def _delivery_lines(entry: Entry, delivery: DeliveryState, marks: Marks) -> list[Line]:

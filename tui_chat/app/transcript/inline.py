@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from tui_chat.app.transcript.lines import Span, safe
+from tui_chat.app.transcript.lines import Link, Span, safe
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["Flow"]
+__all__ = ["Flow", "FlowLine"]
+
+
+class FlowLine(NamedTuple):
+    """A line of text: what looks different in it, and what leads somewhere."""
+
+    text: str
+    spans: tuple[Span, ...]
+    links: tuple[Link, ...]
 
 
 class Flow:
@@ -21,9 +29,10 @@ class Flow:
         self._spans: list[Span] = []
         self._styles: list[str] = []
         self._links: list[tuple[str, int]] = []
-        self._done: list[tuple[str, tuple[Span, ...]]] = []
+        self._found: list[Link] = []
+        self._done: list[FlowLine] = []
 
-    def read(self, tokens: list[Token]) -> list[tuple[str, tuple[Span, ...]]]:
+    def read(self, tokens: list[Token]) -> list[FlowLine]:
         """Return the lines: one, and another for each hard break."""
         for token in tokens:
             self._token(token)
@@ -50,8 +59,10 @@ class Flow:
                 self._end_link()
             case "image":
                 self._add("▣ ", "link-target")
+                start, source = self._length, str(token.attrGet("src") or "")
                 self._add(token.content or "image", "link")
-                self._target(str(token.attrGet("src") or ""))
+                self._target(source)
+                self._lead(start, source)
             case _:
                 self._add(token.content)
 
@@ -64,6 +75,12 @@ class Flow:
         shown = "".join(self._text)[start:] if start <= self._length else ""
         if safe(href) not in (shown, f"mailto:{shown}", f"{shown}/"):
             self._target(href)
+        self._lead(start, href)
+
+    def _lead(self, start: int, href: str) -> None:
+        """Note that what stands from ``start`` on leads somewhere."""
+        if href and start < self._length:
+            self._found.append(Link(start, self._length, safe(href)))
 
     def _target(self, href: str) -> None:
         """Show where a link really goes."""
@@ -82,6 +99,8 @@ class Flow:
 
     def _end_line(self) -> None:
         text = "".join(self._text)
-        self._done.append((text, tuple(self._spans)))
-        self._text, self._length, self._spans = [], 0, []
+        for href, start in self._links:  # the rest of these links follows on the next line
+            self._lead(start, href)
+        self._done.append(FlowLine(text, tuple(self._spans), tuple(sorted(self._found))))
+        self._text, self._length, self._spans, self._found = [], 0, [], []
         self._links = [(href, 0) for href, _ in self._links]

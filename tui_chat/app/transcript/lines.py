@@ -18,10 +18,25 @@ if TYPE_CHECKING:
     from tui_chat.app.transcript.highlight import CodeBlock
     from tui_chat.app.transcript.table import Table
 
-__all__ = ["EMPTY", "TAB", "Cell", "Line", "LineKind", "Prefix", "Span", "prefix_width", "safe"]
+__all__ = [
+    "CELL_GAP",
+    "EMPTY",
+    "TAB",
+    "Cell",
+    "Line",
+    "LineKind",
+    "Link",
+    "Prefix",
+    "Span",
+    "prefix_width",
+    "safe",
+]
 
 TAB: Final = 4
 """Columns between tab stops; a tab itself would measure nothing."""
+
+CELL_GAP: Final = " | "
+"""What stands between the cells in the text of a table's row."""
 
 Prefix = tuple[tuple[str, str], ...]
 """What stands before the text of a row: pieces of text, each with the names of its styles."""
@@ -33,6 +48,14 @@ class Span(NamedTuple):
     start: int
     end: int
     style: str
+
+
+class Link(NamedTuple):
+    """A part of a line's text that leads somewhere: ``[start, end)`` and where, clean."""
+
+    start: int
+    end: int
+    target: str
 
 
 class LineKind(Enum):
@@ -57,6 +80,7 @@ class Cell(NamedTuple):
 
     text: str
     spans: tuple[Span, ...]
+    links: tuple[Link, ...] = ()
 
 
 EMPTY: Final[tuple[Span, ...]] = ()
@@ -78,6 +102,7 @@ class Line:
         cells: its cells.
         code: the block that a line of code belongs to, for highlighting.
         number: which line of that block it is.
+        links: what it links to, sorted.
     """
 
     text: str = ""
@@ -91,6 +116,7 @@ class Line:
     cells: tuple[Cell, ...] = ()
     code: CodeBlock | None = None
     number: int = 0
+    links: tuple[Link, ...] = ()
 
 
 def prefix_width(prefix: Prefix) -> int:

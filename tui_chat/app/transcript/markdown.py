@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tui_chat.app.transcript.highlight import CodeBlock, language
 from tui_chat.app.transcript.inline import Flow
-from tui_chat.app.transcript.lines import Cell, Line, LineKind, Prefix, Span, safe
+from tui_chat.app.transcript.lines import CELL_GAP, Cell, Line, LineKind, Link, Prefix, Span, safe
 from tui_chat.app.transcript.table import MAX_COLUMNS, Align, Table
 from tui_chat.text import one_line
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-__all__ = ["code_label", "code_lines", "parse", "read_references", "table_rows"]
+__all__ = ["code_label", "code_lines", "parse", "read_fences", "read_references", "table_rows"]
 
 _NESTING: Final = 40
 """Levels of nesting (a list counts two) that are shown as such; bounds the recursion."""
@@ -45,6 +45,17 @@ def read_references(definitions: list[str]) -> dict[str, Any]:
     _parser().parse("\n\n".join(definitions), env)
     references: dict[str, Any] = env.get("references", {})
     return references
+
+
+def read_fences(source: str) -> list[tuple[str, str]]:
+    """Return info string and text of each block of code in ``source``, tabs kept."""
+    if "```" not in source and "~~~" not in source and "    " not in source:
+        return []
+    return [
+        (token.info, token.content.removesuffix("\n"))
+        for token in _parser().parse(source)
+        if token.type in ("fence", "code_block")
+    ]
 
 
 def parse(
@@ -269,7 +280,8 @@ class _Builder:
         table = Table(aligns, rows)
         for number, row in enumerate(rows):
             line = Line(kind=LineKind.TABLE_ROW, table=table, cells=tuple(row), number=number)
-            line.text = " | ".join(cell.text for cell in row)
+            line.text = CELL_GAP.join(cell.text for cell in row)
+            line.links = _cell_links(row)
             self._emit(line)
             if not number:
                 self._emit(Line(kind=LineKind.TABLE_RULE, table=table, base="table-line"))
@@ -283,8 +295,8 @@ class _Builder:
         children = token.children or []
         if self._containers and self._lists and self._is_first():
             children = self._task(children)
-        for text, spans in Flow().read(children):
-            self._emit(Line(text, spans, base=base))
+        for text, spans, links in Flow().read(children):
+            self._emit(Line(text, spans, base=base, links=links))
 
     def _is_first(self) -> bool:
         container = self._containers[-1]
@@ -336,8 +348,17 @@ def _align(token: Token) -> Align:
     return "center" if "center" in style else "left"
 
 
+def _cell_links(row: list[Cell]) -> tuple[Link, ...]:
+    """Return the links of all cells, where they are in the text of the whole row."""
+    links: list[Link] = []
+    start = 0
+    for cell in row:
+        links += (Link(start + each.start, start + each.end, each.target) for each in cell.links)
+        start += len(cell.text) + len(CELL_GAP)
+    return tuple(links)
+
+
 def _cell(token: Token) -> Cell:
     parts = Flow().read(token.children or [])
     # A cell is one line; hard breaks cannot be written in one.
-    text, spans = parts[0] if parts else ("", ())
-    return Cell(text, spans)
+    return Cell(*parts[0]) if parts else Cell("", ())

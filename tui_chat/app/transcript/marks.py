@@ -1,11 +1,14 @@
-"""The symbols of the transcript. Each has a word beside it that says the same."""
+"""The symbols of the transcript. Each has a word beside it that says the same.
+
+For screen readers there are only the words.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["ASCII", "UNICODE", "Marks"]
+__all__ = ["ASCII", "PLAIN", "UNICODE", "Marks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ class Marks:
         notice: before a message of the system.
         arrow: from arguments to result.
         dot: between facts.
+        folded: behind the first line of something that can be opened.
+        unfolded: behind the first line of something that can be folded.
+        cursor: beside the message that the cursor is at.
+        colon: behind the name of who speaks.
     """
 
     assistant: str = "●"
@@ -41,6 +48,10 @@ class Marks:
     notice: str = "◆"
     arrow: str = "→"
     dot: str = "·"
+    folded: str = "▸"
+    unfolded: str = "▾"
+    cursor: str = "┃"
+    colon: str = ""
 
 
 UNICODE: Final = Marks()
@@ -58,4 +69,26 @@ ASCII: Final = Marks(
     notice="!",
     arrow="->",
     dot="-",
+    folded="[+]",
+    unfolded="[-]",
+    cursor=">",
+)
+PLAIN: Final = Marks(
+    assistant=" ",
+    bar=" ",
+    thought="Reasoning:",
+    thought_bar=" ",
+    running=" ",
+    done=" ",
+    failed=" ",
+    stopped=" ",
+    unknown=" ",
+    waiting=" ",
+    notice=" ",
+    arrow="result",
+    dot=",",
+    folded="(folded)",
+    unfolded="(unfolded)",
+    cursor=">",
+    colon=":",
 )

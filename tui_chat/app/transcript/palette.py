@@ -15,6 +15,7 @@ _PREFIX: Final = "transcript--"
 _NAMES: Final = (
     "assistant",
     "bullet",
+    "caret",
     "code",
     "code-bar",
     "code-comment",
@@ -26,6 +27,8 @@ _NAMES: Final = (
     "code-name",
     "code-number",
     "code-string",
+    "cursor",
+    "cursor-bar",
     "em",
     "error",
     "error-mark",
@@ -34,6 +37,7 @@ _NAMES: Final = (
     "heading",
     "hint",
     "link",
+    "link-hover",
     "link-target",
     "muted",
     "quote",
@@ -41,6 +45,7 @@ _NAMES: Final = (
     "reasoning",
     "rule",
     "running",
+    "selection",
     "strike",
     "strong",
     "success",
@@ -84,6 +89,10 @@ class Palette:
         return self._base == other._base and self._styles == other._styles
 
     __hash__ = None  # type: ignore[assignment]  # styles change
+
+    def own(self, name: str) -> Style:
+        """Return what one name says by itself, to be laid over something else."""
+        return self._styles[name]
 
     def __call__(self, names: str) -> Style:
         """Return the style of ``names``, separated by blanks, later ones on top."""

@@ -78,15 +78,18 @@ def _code_text(piece: Piece) -> list[str]:
 def plain_pieces(text: str) -> Iterator[Piece]:
     """Cut text that is shown as it is into pieces."""
     lines: list[str] = []
+    joints: dict[int, str] = {}
     size = 0
     for line in text.strip("\n").split("\n"):
         # A line of megabytes, too, is laid out only where it is seen.
         for at in range(0, max(len(line), 1), PLAIN_SIZE):
             part = line[at : at + PLAIN_SIZE]
             if lines and (len(lines) >= PLAIN_LINES or size + len(part) > PLAIN_SIZE):
-                yield Piece(PieceKind.PLAIN, "\n".join(lines), gap=False)
-                lines, size = [], 0
+                yield Piece(PieceKind.PLAIN, "\n".join(lines), gap=False, joints=joints or None)
+                lines, joints, size = [], {}, 0
+            if at:
+                joints[len(lines)] = ""
             lines.append(part)
             size += len(part) + 1
     if any(lines):
-        yield Piece(PieceKind.PLAIN, "\n".join(lines), gap=False)
+        yield Piece(PieceKind.PLAIN, "\n".join(lines), gap=False, joints=joints or None)

@@ -45,6 +45,8 @@ class Piece:
             line of a fence inside a list.
         start: the number of the first item, where an ordered list was continued.
         indent: columns by which a continued list item stands in.
+        joints: which lines of the source only go on with the line before, with what stood in
+            between; they were too long for one piece or line. None without any.
         lines: the logical lines; None until parsed, or after they were forgotten.
         table: the layout shared with the pieces that continue a table.
         code: the lines of a fence, for highlighting.
@@ -62,6 +64,7 @@ class Piece:
     preamble: str = ""
     start: int | None = None
     indent: int = 0
+    joints: dict[int, str] | None = None
     lines: list[Line] | None = field(default=None, repr=False)
     table: Table | None = field(default=None, repr=False)
     code: CodeBlock | None = field(default=None, repr=False)

@@ -34,6 +34,8 @@ class Row:
         end: where in the line's text it ends.
         parts: the text in pieces with the names of their styles, where it is not simply a part
             of the line's text.
+        index: which of the lines that were laid out together it belongs to.
+        number: which row of its line it is.
     """
 
     line: Line
@@ -41,13 +43,17 @@ class Row:
     start: int = 0
     end: int = 0
     parts: tuple[tuple[str, str], ...] | None = None
+    index: int = 0
+    number: int = 0
 
 
 def lay_out(lines: Iterable[Line], width: int) -> list[Row]:
     """Return the rows of ``lines`` in ``width`` columns."""
     rows: list[Row] = []
-    for line in lines:
-        rows.extend(_rows(line, max(width, 1)))
+    for index, line in enumerate(lines):
+        for number, row in enumerate(_rows(line, max(width, 1))):
+            row.index, row.number = index, number
+            rows.append(row)
     return rows
 
 

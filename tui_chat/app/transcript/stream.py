@@ -172,13 +172,14 @@ class BlockScanner:
     def _read_rest(self, line: str) -> None:
         """Read the rest of a line that was too long: more of the same, whatever it looks like."""
         if self._context is _Context.FENCE:
-            self._add_code(line)
+            self._add_code(line, "")
             return
         if self._piece is None or self._size + len(line) > BLOCK_LIMIT:
             in_list = self._context is _Context.LIST
+            glue = " " if self._lines and self._lines[-1].endswith(" ") else ""
             self._open(PieceKind.MARKDOWN, _Context.LIST if in_list else _Context.BLOCK, gap=False)
             self._current.indent = self._dedent = self._content if in_list else 0
-            self._append(without_block_mark(line))
+            self._append(without_block_mark(line), glue)
         else:
             self._lines[-1] += line
             self._size += len(line)
@@ -203,7 +204,7 @@ class BlockScanner:
         lead = len(line) - len(line.lstrip(" "))
         self._add_code(line[min(lead, self._fence_indent) :])
 
-    def _add_code(self, line: str) -> None:
+    def _add_code(self, line: str, glue: str | None = None) -> None:
         piece = self._current
         if len(self._lines) >= CODE_LINES or (self._lines and self._size + len(line) > BLOCK_LIMIT):
             info = piece.info
@@ -211,7 +212,7 @@ class BlockScanner:
             self._open(PieceKind.CODE, _Context.FENCE, gap=False)
             self._current.info = info
             self._current.head = piece
-        self._append(line)
+        self._append(line, glue)
 
     def _read_block(self, line: str) -> None:
         blank, self._blank = self._blank, False
@@ -351,6 +352,8 @@ class BlockScanner:
         table, head = self._table, self._table_head or self._piece
         if table is None:
             self._begin(line, None, gap=False)
+            if self._piece is not None and not line.startswith(("    ", ">")):
+                self._piece.joints = {0: " "}  # a line end within a paragraph is a blank
             return
         self._open(PieceKind.TABLE, _Context.BLOCK, gap=False)
         self._table, self._table_head = table, head
@@ -366,7 +369,9 @@ class BlockScanner:
             raise RuntimeError("no piece is open")
         return self._piece
 
-    def _append(self, line: str) -> None:
+    def _append(self, line: str, glue: str | None = None) -> None:
+        if glue is not None:  # a new dictionary: a preview shares the old one
+            self._current.joints = {**(self._current.joints or {}), len(self._lines): glue}
         self._lines.append(line)
         self._size += len(line) + 1
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from rich.cells import cell_len
 
-from tui_chat.app.transcript.lines import Cell, Span
+from tui_chat.app.transcript.lines import CELL_GAP, Cell, Span
 from tui_chat.app.transcript.wrap import wrap
 
-__all__ = ["Align", "Table"]
+__all__ = ["Align", "Place", "Table"]
 
 Align = Literal["left", "center", "right"]
 Pieces = tuple[tuple[str, str], ...]
@@ -23,6 +23,15 @@ _MEASURED: Final = 400
 """Characters of a cell that count for the natural width; no column needs more."""
 _NARROWEST: Final = 6
 """A column is not squeezed below this, or below its natural width if that is less."""
+
+
+class Place(NamedTuple):
+    """Where a part of a line's text stands in a row: first column, columns, and which part."""
+
+    column: int
+    columns: int
+    start: int
+    end: int
 
 
 class Table:
@@ -114,6 +123,49 @@ class Table:
             rows.append(tuple(row))
         return rows
 
+    def places(self, cells: Sequence[Cell], width: int, *, head: bool) -> list[list[Place]]:
+        """Return where the text of each row of :meth:`layout` comes from."""
+        starts = [0]
+        for cell in cells:
+            starts.append(starts[-1] + len(cell.text) + len(CELL_GAP))
+        widths = self.widths(width)
+        if not widths:
+            return [] if head else self._stacked_places(cells, starts, width)
+        shown = list(cells[: len(widths)])
+        wrapped = [
+            wrap(cell.text, columns) if cell.text else []
+            for cell, columns in zip(shown, widths, strict=False)
+        ]
+        rows: list[list[Place]] = []
+        for number in range(max(max(map(len, wrapped), default=0), 1)):
+            row: list[Place] = []
+            column = 0
+            for at, (cell, parts) in enumerate(zip(shown, wrapped, strict=True)):
+                start, end = parts[number] if number < len(parts) else (0, 0)
+                if number < len(parts):
+                    taken = cell_len(cell.text[start:end])
+                    left = _left(self.aligns[at], widths[at] - taken)
+                    place = Place(column + left, taken, starts[at] + start, starts[at] + end)
+                    row.append(place)
+                column += widths[at] + len(GAP)
+            rows.append(row)
+        return rows
+
+    def _stacked_places(
+        self, cells: Sequence[Cell], starts: Sequence[int], width: int
+    ) -> list[list[Place]]:
+        rows: list[list[Place]] = []
+        for name, cell, at in zip(self.head, cells, starts, strict=False):
+            label = f"{name.text}: " if name.text else ""
+            whole = label + cell.text
+            for start, end in wrap(whole, width):
+                first = max(start, len(label))
+                last = max(end, first)
+                before = cell_len(whole[start:first]) if first > start else 0
+                taken = cell_len(whole[first:last])
+                rows.append([Place(before, taken, at + first - len(label), at + last - len(label))])
+        return [*rows, []]
+
     def _stacked(self, cells: Sequence[Cell], width: int) -> list[Pieces]:
         rows: list[Pieces] = []
         for name, cell in zip(self.head, cells, strict=False):
@@ -131,11 +183,17 @@ class Table:
         return [*rows, ((" ", ""),)]
 
 
+def _left(align: Align, spare: int) -> int:
+    """Return the blank columns before a text that leaves ``spare`` columns free."""
+    spare = max(spare, 0)
+    return {"left": 0, "center": spare // 2, "right": spare}[align]
+
+
 def _aligned(
     cell: Cell, start: int, end: int, width: int, align: Align, *, head: bool
 ) -> list[tuple[str, str]]:
     spare = max(width - cell_len(cell.text[start:end]), 0)
-    left = {"left": 0, "center": spare // 2, "right": spare}[align]
+    left = _left(align, spare)
     parts = [(" " * left, "")] if left else []
     for text, style in pieces(cell.text, cell.spans, start, end):
         parts.append((text, f"table-head {style}".strip() if head else style))

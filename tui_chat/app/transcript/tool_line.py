@@ -1,16 +1,17 @@
-"""What a tool call looks like: a line that says what it is and how it went, and one of data."""
+"""What a folded tool call looks like: what it is, how it went, and a taste of its data."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, Final
 
-from tui_chat.app.transcript.lines import Line, LineKind, Prefix, Span
+from tui_chat.app.transcript.json_text import scalar_json
+from tui_chat.app.transcript.lines import Line, Prefix, Span
 from tui_chat.app.transcript.marks import Marks
 from tui_chat.conversation.model import MessageState, ToolCall
 from tui_chat.text import one_line
 
-__all__ = ["compact_json", "duration", "tool_lines"]
+__all__ = ["compact_json", "duration", "preview", "tool_line"]
 
 DETAIL_LIMIT: Final = 400
 """Characters of arguments or result that are looked at; a row shows fewer."""
@@ -47,7 +48,7 @@ def _write(value: Any, parts: list[str], left: list[int], depth: int) -> None:
     if left[0] <= 0:
         return
     if not isinstance(value, dict | list | tuple):
-        _put(_scalar(value, left[0]), parts, left)
+        _put(scalar_json(value, left[0])[0], parts, left)
         return
     if depth <= 0:
         _put("…", parts, left)
@@ -70,18 +71,6 @@ def _put(text: str, parts: list[str], left: list[int]) -> None:
     left[0] -= len(text)
 
 
-def _scalar(value: Any, limit: int) -> str:
-    match value:
-        case str():
-            return json.dumps(value[: limit + 1], ensure_ascii=False)
-        case int() if value.bit_length() > 1024:
-            return "…"  # too long to be written as decimal digits
-        case None | bool() | int() | float():
-            return json.dumps(value)
-        case _:
-            return json.dumps(type(value).__name__)
-
-
 _STATES: Final = {
     MessageState.STREAMING: ("running", "running"),
     MessageState.COMPLETE: ("done", "success"),
@@ -91,10 +80,10 @@ _STATES: Final = {
 }
 
 
-def tool_lines(
+def tool_line(
     tool: ToolCall, state: MessageState, seconds: float | None, gutter: Prefix, marks: Marks
-) -> list[Line]:
-    """Return the lines of a tool call: what, where, how it went; then what went in and out."""
+) -> Line:
+    """Return the line of a tool call: what, how it went, how long it took, and where."""
     word, style = _STATES[state]
     if tool.error is not None and state is MessageState.COMPLETE:
         word, style = _STATES[MessageState.FAILED]
@@ -105,12 +94,12 @@ def tool_lines(
         "stopped": marks.stopped,
         "failed": marks.failed,
     }[word]
-    name = one_line(tool.name, 60) or "tool"
-    facts = [f"{tool.side} tool", word]
-    if seconds is not None:
-        facts.append(duration(seconds))
-    text = name + "".join(f" {marks.dot} {fact}" for fact in facts)
-    at = text.index(word, len(name))
+    # How it went must be seen in 60 columns, too.
+    name = one_line(tool.name, 32) or "tool"
+    lead = f"{name} {marks.dot} "
+    facts = [word, *(() if seconds is None else (duration(seconds),)), f"{tool.side} tool"]
+    text = lead + f" {marks.dot} ".join(facts)
+    at = len(lead)
     spans = (
         Span(0, len(name), "strong"),
         Span(len(name), at, "muted"),
@@ -118,34 +107,14 @@ def tool_lines(
         Span(at + len(word), len(text), "muted"),
     )
     indent = ((" " * 2, ""),)
-    lines = [
-        Line(
-            text,
-            spans,
-            first=(*gutter, (f"{glyph} ", style)),
-            rest=(*gutter, *indent),
-            base="tool",
-        )
-    ]
-    detail = _detail(tool, marks)
-    if detail.text:
-        detail.first = detail.rest = (*gutter, *indent)
-        lines.append(detail)
-    return lines
+    first = (*gutter, (f"{glyph} ", style))
+    return Line(text, spans, first=first, rest=(*gutter, *indent), base="tool")
 
 
-def _detail(tool: ToolCall, marks: Marks) -> Line:
-    arguments = "" if tool.arguments is None else compact_json(tool.arguments)
-    if arguments in ("{}", "null"):
-        arguments = ""
-    # The result must be seen, too: long arguments leave it half of the space.
+def preview(tool: ToolCall, marks: Marks) -> tuple[str, str, str]:
+    """Return the beginning of what went in, of what came out, and the style of the latter."""
     if tool.error is not None:
-        outcome, style = one_line(tool.error), "error"
-    else:
-        outcome, style = ("" if tool.result is None else compact_json(tool.result)), "muted"
-    text = arguments
-    if outcome:
-        text = f"{arguments} {marks.arrow} {outcome}" if arguments else f"{marks.arrow} {outcome}"
-    at = len(text) - len(outcome)
-    spans = (Span(0, at, "muted"), Span(at, len(text), style)) if outcome else ()
-    return Line(text, spans, kind=LineKind.CUT, base="muted")
+        return "", one_line(tool.error), "error"  # nothing else matters now
+    arguments = "" if tool.arguments in (None, {}) else compact_json(tool.arguments)
+    outcome = "" if tool.result is None else f"{marks.arrow} {compact_json(tool.result)}"
+    return arguments, outcome, "muted"

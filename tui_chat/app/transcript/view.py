@@ -11,6 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_chat.app.transcript.column import Column
+from tui_chat.app.transcript.entry import Entry
 from tui_chat.app.transcript.lines import Line, safe
 from tui_chat.app.transcript.palette import COMPONENT_CLASSES, Palette
 from tui_chat.app.transcript.rows import Row, lay_out, paint
@@ -53,7 +54,7 @@ class TranscriptView(ScrollView, can_focus=True):
 
         Attributes:
             transcript: the sender.
-            follow: whether it follows the end.
+            follow: whether it follows the end, or shows it.
             unread: messages that came or grew since it ceased to.
         """
 
@@ -93,6 +94,11 @@ class TranscriptView(ScrollView, can_focus=True):
     def follow(self) -> bool:
         """Whether the window stays at the newest row."""
         return self._column.follow
+
+    @property
+    def current(self) -> Entry | None:
+        """The entry that the user is at; None if nobody has said."""
+        return None
 
     def flush(self) -> None:
         """Draw what is waiting for the next frame now."""
@@ -139,6 +145,12 @@ class TranscriptView(ScrollView, can_focus=True):
         """Go to the first row."""
         self.scroll_home()
 
+    def say_when_empty(self, text: str) -> None:
+        """Show another text while there is nothing to show."""
+        if text != self._placeholder:
+            self._placeholder = text
+            self.refresh()
+
     def _place(self) -> None:
         """Tell Textual where the window is."""
         column = self._column
@@ -159,13 +171,12 @@ class TranscriptView(ScrollView, can_focus=True):
         if column.follow:
             self._unread.clear()
         self.unread = len(self._unread)
-        told = (column.follow, self.unread)
+        at_end = column.follow or (column.top >= column.end and not self.unread)
+        told = (at_end, self.unread)
         if told != self._told:
             self._told = told
             if self.is_attached:
-                self.post_message(
-                    self.FollowChanged(self, follow=column.follow, unread=self.unread)
-                )
+                self.post_message(self.FollowChanged(self, follow=at_end, unread=self.unread))
 
     def _size_updated(
         self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
@@ -217,6 +228,14 @@ class TranscriptView(ScrollView, can_focus=True):
             if len(self._strips) >= STRIPS:
                 del self._strips[next(iter(self._strips))]
             self._strips[row] = strip
+        return self.overlay(row, y, strip)
+
+    def overlay(self, row: Row, y: int, strip: Strip) -> Strip:  # noqa: ARG002 - see below
+        """Return the strip of row ``y`` of the window with what lies over it for the moment.
+
+        Subclasses call this one too and return its strip as it is where nothing of theirs lies.
+        What they put over it is never kept.
+        """
         return strip
 
     def _paint_hint(self, palette: Palette) -> list[Strip]:

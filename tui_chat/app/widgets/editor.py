@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Final
@@ -11,7 +12,8 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.message import Message
 from textual.widgets import TextArea
 
-from tui_chat.app.bindings import Scope, commands_in
+from tui_chat.app.commands import Scope
+from tui_chat.app.keymap import Actions
 from tui_chat.text import clean, is_clean
 
 __all__ = ["PASTE_LIMIT", "Editor"]
@@ -41,12 +43,7 @@ class Editor(TextArea):
         options: those of Textual's text area.
     """
 
-    ACTIONS: ClassVar[dict[str, str]] = {
-        key: command.action
-        for command in commands_in(Scope.PROMPT)
-        if command.id in {"send", "newline"}
-        for key in command.keys
-    }
+    ACTIONS: ClassVar[Mapping[str, str]] = Actions(Scope.PROMPT, "send", "newline")
     """The actions of the keys that are looked at before the text area inserts them."""
 
     @dataclass

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from tui_chat.app.bindings import REGISTRY, Command, Scope, display
+from tui_chat.app.bindings import REGISTRY, Command, Scope, key_of
 
 __all__ = ["KeyHints"]
 
@@ -50,7 +50,7 @@ class KeyHints(Widget):
         parts: list[Content] = []
         used = 0
         for command in self.hints():
-            key, gap = display(command.keys[0]), 3 if parts else 0
+            key, gap = key_of(command), 3 if parts else 0
             needed = gap + cell_len(key) + 1 + cell_len(command.label)
             if used + needed > width:
                 continue

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from textual import events
 from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from tui_chat.app.bindings import Scope, bindings_for, commands_in
+from tui_chat.app import slash
+from tui_chat.app.bindings import Scope, bindings_for
+from tui_chat.app.keymap import Actions
 from tui_chat.app.recall import Recall
 from tui_chat.app.widgets.editor import PASTE_LIMIT, Editor
 from tui_chat.text import clean
@@ -31,12 +35,13 @@ class Prompt(Editor):
 
     ``Up`` in the first row goes back to older texts; ``Down`` in the last one towards what was
     being written, which is never lost over it.
+
+    A text that is a slash command (:mod:`tui_chat.app.slash`) is not submitted: the prompt posts
+    :class:`Commanded`. While a command is typed :attr:`completer` has a list to choose from.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Scope.PROMPT)]
-    ACTIONS: ClassVar[dict[str, str]] = {
-        key: command.action for command in commands_in(Scope.PROMPT) for key in command.keys
-    }
+    ACTIONS: ClassVar[Mapping[str, str]] = Actions(Scope.PROMPT)
 
     @dataclass
     class DraftChanged(Message):
@@ -44,12 +49,22 @@ class Prompt(Editor):
 
         text: str
 
+    @dataclass
+    class Commanded(Message):
+        """A slash command was entered; one that is possible is out of the prompt already."""
+
+        invocation: slash.Invocation
+
+    class Completing(Message):
+        """The list of slash commands has changed: another text, another choice, or closed."""
+
     def __init__(self, *, placeholder: str) -> None:
         super().__init__(id="prompt", placeholder=Content(placeholder))
         self._pending: str | None = None
-        self._again = False
+        self._again: str | None = None
         self._pastes: dict[str, str] = {}
         self._recall = Recall()
+        self.completer = slash.Completer()
         self._restored = ""
         self._draft_timer: Timer | None = None
         self._reported = ""
@@ -63,22 +78,28 @@ class Prompt(Editor):
 
     def submit(self) -> None:
         """Submit the text, at once or after the one that waits for its answer."""
-        if self._pending is not None:
-            self._again = True  # a second message, typed before the first one was answered
-        else:
-            self._submit()
+        if self._pending is None:
+            self._submit(self.text)
+        elif self.text.startswith(self._pending) and self.text[len(self._pending) :].strip():
+            # A second message, typed before the first one was answered; as far as it goes now.
+            self._again = self.text[len(self._pending) :]
 
-    def _submit(self) -> None:
-        text = self.text
+    def _submit(self, text: str) -> None:
         if not text.strip():
             return
+        invocation = slash.parse(text)
+        if invocation is not None:
+            if invocation.possible:
+                self.clear()
+            self.post_message(self.Commanded(invocation))
+            return
         self._pending = text
-        self.post_message(self.Submitted(self._expanded(text)))
+        self.post_message(self.Submitted(slash.sent(self._expanded(text))))
 
     def accepted(self) -> None:
         """Remove what was submitted; what was typed behind it stays, and is sent if asked for."""
         sent, self._pending = self._pending, None
-        again, self._again = self._again, False
+        again, self._again = self._again, None
         if sent is None:
             return
         whole = self._expanded(sent)
@@ -93,43 +114,109 @@ class Prompt(Editor):
             self._restored = _lines(self._restored, self._recall.end())
         self._recall.add(whole)
         self._forget_pastes()
-        if again:
-            self._submit()
+        if again is not None and self.text.startswith(again):
+            self._submit(again)
         self._put_back()
         self.report_draft()
 
     def refused(self) -> None:
         """Keep what was submitted; what was typed behind it gets a line of its own."""
         kept, self._pending = self._pending, None
-        again, self._again = self._again, False
+        again, self._again = self._again, None
         text = self.text
-        if kept is not None and again and text.startswith(kept) and text != kept:
+        if kept is not None and again is not None and text.startswith(kept) and text != kept:
             lines = kept.split("\n")
             end = (len(lines) - 1, len(lines[-1]))
             if not text[len(kept) :].startswith("\n"):
                 self.insert("\n", end)
         self._put_back()
 
+    # -- slash commands ---------------------------------------------------------------------------
+
+    async def on_key(self, event: events.Key) -> None:
+        """Let the list of slash commands have its keys while it is open; then as any editor."""
+        if not self._completes(event.key):
+            await super().on_key(event)
+            return
+        event.prevent_default()
+        event.stop()
+        self.post_message(self.Completing())
+
+    def _completes(self, key: str) -> bool:
+        """Do what a key means for the list; False if it means nothing for it now."""
+        self._see()  # Textual tells of a change later than of the key behind it
+        completer = self.completer
+        if not completer.open:
+            return False
+        match key:
+            case "up" | "down":
+                completer.move(1 if key == "down" else -1)
+            case "tab":
+                if completer.at is None:
+                    completer.move(1)
+                self._take_suggestion()
+            case "enter" if completer.chosen is not None:
+                self._take_suggestion()
+                self.submit()
+            case "escape":
+                completer.close()
+            case _:
+                return False
+        return True
+
+    def choose(self, at: int) -> None:
+        """Take a line of the list, as the mouse does."""
+        self._see()
+        if self.completer.open and at < len(self.completer.suggestions):
+            self.completer.at = at
+            self._take_suggestion()
+            self.post_message(self.Completing())
+        self.focus()
+
+    def _take_suggestion(self) -> None:
+        chosen = self.completer.chosen
+        if chosen is None:
+            return
+        text = f"{chosen.text} " if chosen.hint else chosen.text
+        if text != self.text:
+            self.replace(text, (0, 0), self.document.end, maintain_selection_offset=False)
+            self.move_cursor(self.document.end)
+        self._see()
+
+    def _see(self) -> None:
+        one_line = self.document.line_count == 1
+        self.completer.see(self.document.get_line(0) if one_line and not self.pending else "")
+
     # -- what was written before ------------------------------------------------------------------
 
     def load(self, texts: tuple[str, ...]) -> None:
-        """Offer texts of earlier sessions, the latest last."""
-        self._recall.load(texts)
+        """Offer texts that were sent in earlier sessions, the latest last."""
+        self._recall.load(slash.escape(text) for text in texts)
 
     def remember(self, text: str) -> None:
-        """Offer a text as the latest."""
-        self._recall.add(text)
+        """Offer a text that was sent, as the latest."""
+        self._recall.add(slash.escape(text))
 
     def bring(self, text: str) -> None:
-        """Show a text to be edited; ``Down`` brings back what stood here."""
-        self._show(self._recall.visit(text, self._whole()))
+        """Show a text that was sent, to be edited; ``Down`` brings back what stood here."""
+        self.recall(slash.escape(text))
+
+    def recall(self, text: str) -> None:
+        """Show one of :attr:`recallable`; ``Down`` brings back what stood here."""
+        if not self.pending:
+            self._show(self._recall.visit(text, self.whole))
         self.focus()
+
+    @property
+    def recallable(self) -> list[str]:
+        """What was written before, as it has to stand in the prompt, the latest first."""
+        return self._recall.texts
 
     def action_recall_older(self) -> None:
         """Go to the text before, from the first row; elsewhere a row up."""
         first = self.wrapped_document.location_to_offset(self.cursor_location).y == 0
         if first and not self.pending and self.selection.is_empty:
-            text = self._recall.older(self._whole())
+            text = self._recall.older(self.whole)
             if text is not None:
                 self._show(text)
                 return
@@ -140,14 +227,28 @@ class Prompt(Editor):
         offset = self.wrapped_document.location_to_offset(self.cursor_location)
         last = offset.y >= self.wrapped_document.height - 1
         if last and not self.pending and self.selection.is_empty:
-            text = self._recall.newer(self._whole())
+            text = self._recall.newer(self.whole)
             if text is not None:
                 self._show(text)
                 return
         self.action_cursor_down()
 
-    def _whole(self) -> str:
+    @property
+    def whole(self) -> str:
+        """What stands in the prompt, large pastes in full."""
         return self._expanded(self.text)
+
+    def replace_all(self, text: str) -> None:
+        """Put another text in place of :attr:`whole`; undo brings the old one back.
+
+        Args:
+            text: clean.
+        """
+        if text != self.whole:
+            shown = self._put_aside(text) if len(text) > PASTE_LIMIT else text
+            self.replace(shown, (0, 0), self.document.end, maintain_selection_offset=False)
+        self.move_cursor(self.document.end)
+        self.focus()
 
     def _show(self, text: str) -> None:
         text = clean(text)
@@ -159,10 +260,10 @@ class Prompt(Editor):
     @property
     def draft(self) -> str:
         """What would be lost if the program ended now."""
-        shown = self._whole()
+        shown = self.whole
         if self._recall.recalling:
             shown = _lines(self._recall.draft, shown if self._recall.changed(shown) else "")
-        return _lines(self._restored, shown)
+        return _lines(self._restored, *self._recall.edited, shown)
 
     def restore(self, text: str) -> None:
         """Put an earlier draft before whatever has been typed since."""
@@ -184,6 +285,10 @@ class Prompt(Editor):
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Report the draft soon. The owner gets the event as well."""
+        was_open = self.completer.open
+        self._see()
+        if was_open or self.completer.open:
+            self.post_message(self.Completing())
         if event.text_area is self and self._draft_timer is None:
             self._draft_timer = self.set_timer(DRAFT_DELAY, self.report_draft)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,13 +13,17 @@ from textual.widget import Widget
 
 from tui_chat.app.glyphs import UNICODE, Glyphs
 from tui_chat.app.spans import milliseconds, rough
-from tui_chat.app.widgets.one_line import cut, spread
+from tui_chat.app.widgets.one_line import cut
 from tui_chat.clock import Clock
 from tui_chat.connection.status import ConnectionState, ConnectionStatus
 from tui_chat.errors import CredentialsRejected
 from tui_chat.text import one_line
 
 __all__ = ["ConnectionFace", "StatusBar", "connection_face", "host_of"]
+
+NAME: Final = "tui-chat"
+NOT_KEPT: Final = "not kept"
+"""What is said of a conversation of which nothing is kept on this machine."""
 
 _GOOD: Final = "$text-success"
 _BUSY: Final = "$text-warning"
@@ -92,6 +97,9 @@ class StatusBar(Widget):
     queue: reactive[str] = reactive("", init=False)
     """What is not sent for certain, in a few words."""
 
+    ephemeral: reactive[bool] = reactive(False, init=False)
+    """Whether nothing of the conversation is kept."""
+
     def __init__(self, clock: Clock, *, server: str, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(id="status-bar")
         self._clock = clock
@@ -108,28 +116,47 @@ class StatusBar(Widget):
         self.set_interval(1.0, self._tick)
 
     def _tick(self) -> None:
-        if self.status.retry_at is not None:
+        if self.status.retry_at is not None and not self.app.has_class("-plain"):
             self.refresh()
 
     def render(self) -> Content:
         """Draw the line; the state is what stays when there is little room."""
+        if self.app.has_class("-plain"):
+            return self._in_words()
         width = self.content_size.width
         face = connection_face(self.status, self._clock.boot(), self._glyphs, known=self._known)
-        state = cut(f"{face.glyph} {face.words}", max(width - 10, 0), self._glyphs.ellipsis)
-        name = "tui-chat"
-        if width < len(name) + 2 + cell_len(state):
-            return Content.assemble((cut(state, width), face.style))
-        used = len(name) + 2 + cell_len(state)
-        queue = cut(self.queue, max(width - used - 3, 0), self._glyphs.ellipsis)
-        queue = f" {self._glyphs.dot} {queue}" if queue else ""
-        used += cell_len(queue)
-        room = width - used - 2
+        state = cut(f"{face.glyph} {face.words}", width, self._glyphs.ellipsis)
+        dot = f" {self._glyphs.dot} "
+        left = width - cell_len(state)
+        # What does not fit is left out as a whole: half a number would be another one.
+        facts = [(self.queue, _BUSY), (NOT_KEPT if self.ephemeral else "", _BUSY)]
+        shown: list[tuple[str, str]] = []
+        for text, style in facts:
+            if text and cell_len(dot + text) <= left:
+                shown.append((dot + text, style))
+                left -= cell_len(dot + text)
+        name = f"{NAME}  " if left >= len(NAME) + 2 else ""
+        left -= len(name)
+        room = left - 2
         server = cut(self._server, room, self._glyphs.ellipsis) if room >= 8 else ""
         return Content.assemble(
             (name, "bold"),
-            "  ",
             (state, face.style),
-            (queue, _BUSY),
-            " " * spread(used, cell_len(server), width),
+            *shown,
+            " " * (left - cell_len(server) if server else 0),
             (server, "$muted"),
         )
+
+    def _in_words(self) -> Content:
+        """Say it without anything that changes every second or so."""
+        still = replace(self.status, retry_at=None, round_trip=None)
+        face = connection_face(still, self._clock.boot(), self._glyphs, known=self._known)
+        parts = [
+            NAME,
+            face.words,
+            self.queue,
+            NOT_KEPT if self.ephemeral else "",
+            f"server {self._server}" if self._server else "",
+        ]
+        text = ", ".join(part for part in parts if part)
+        return Content(cut(text, self.content_size.width, "."))

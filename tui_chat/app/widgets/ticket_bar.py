@@ -33,6 +33,8 @@ _WORDS: Final = {
     TicketPhase.FAILED: "alert",
     TicketPhase.EXPIRED: "alert",
 }
+PLAIN_EVERY: Final = 30.0
+"""Seconds between two looks at the clock in plain mode, where minutes are shown."""
 BAR_MOST: Final = 40
 BAR_LEAST: Final = 4
 
@@ -94,12 +96,16 @@ class TicketBar(Widget):
             self._timer.stop()
         self.refresh()
         wait = self._countdown.next_change(self._clock.boot(), self._cells)
+        if self.app.has_class("-plain"):
+            wait = PLAIN_EVERY
         self._timer = self.set_timer(wait, self._tick)
 
     def render(self) -> Content:
         """Draw the line; the bar takes what the words leave."""
         width = self.content_size.width
         face = self.face
+        if self.app.has_class("-plain"):
+            return Content(cut(self._in_words(face), width, "."))
         glyphs = self._glyphs
         colour = _COLOURS[face.phase]
         head = f"ticket {face.time or glyphs.dash}  "
@@ -120,6 +126,13 @@ class TicketBar(Widget):
             " " * min(gap, 2) if gap > 1 else " ",
             (note, colour if face.phase is not TicketPhase.VALID else "$muted"),
         )
+
+    def _in_words(self, face: TicketFace) -> str:
+        if face.phase in {TicketPhase.VALID, TicketPhase.RENEWED}:
+            minutes = self._countdown.minutes_left(self._clock.boot())
+            left = "less than a minute" if not minutes else f"about {minutes} min"
+            return f"ticket valid for {left}, renewed by itself"
+        return f"ticket: {face.note}"
 
     def _bar(self, face: TicketFace, colour: str) -> list[tuple[str, str]]:
         cells, glyphs = self._cells, self._glyphs
