@@ -71,7 +71,7 @@ def test_a_chat_from_the_first_screen_to_the_last(demo: Terminal) -> None:
     demo.press("F1")
     demo.wait_for(PROMPT)
     demo.press("F12")
-    screen = demo.wait_for(lambda text: "Debug info" in text and "session ready" in text)
+    screen = demo.wait_for(lambda text: "Debug info" in text and "ready for" in text)
     assert "OPEN" in screen
     demo.press("F12")
     demo.wait_for(PROMPT)
