@@ -395,17 +395,14 @@ async def test_a_disk_that_hangs_does_not_hang_the_end(
     await store.aclose()
 
 
-async def test_ten_thousand_messages_load_fast(tmp_path: Path) -> None:
+async def test_ten_thousand_messages_are_all_loaded(tmp_path: Path) -> None:
     async with open_store(tmp_path / "s") as store:
         conversation = await store.resume(SCOPE)
         conversation.record_messages(message(number, "x" * 200) for number in range(1, 10_001))
         await conversation.flush()
     async with open_store(tmp_path / "s") as store:
-        begun = time.process_time()
         again = await store.resume(SCOPE)
-        took = time.process_time() - begun
-        assert len(again.messages) == 10_000
-        assert took < 1.0, "0.12 s where nothing else runs"
+        assert [each.text for each in again.messages] == ["x" * 200] * 10_000
 
 
 def test_the_data_folder(tmp_path: Path) -> None:

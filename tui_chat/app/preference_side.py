@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from textual import constants, events
+from textual import constants, events, work
 from textual.app import App
 from textual.filter import ANSIToTruecolor, LineFilter
 
@@ -119,7 +119,7 @@ class PreferenceSide(SafeApp, inherit_bindings=False):
             screen.refresh(layout=True)
         if self.settings_path is not None:
             self._unsaved[name] = value
-            self.run_worker(self._save(), group="settings", exit_on_error=False)
+            self._save()
 
     def _apply(self) -> None:
         preferences = self.preferences
@@ -133,6 +133,7 @@ class PreferenceSide(SafeApp, inherit_bindings=False):
             self._title.restore()
             self._leave_with("")
 
+    @work(group="settings", exit_on_error=False)
     async def _save(self) -> None:
         from tui_chat.app.preferences_file import NotSaved, save  # noqa: PLC0415 - seldom needed
         from tui_chat.daemon_thread import call_in_daemon_thread  # noqa: PLC0415 - see above

@@ -78,6 +78,12 @@ KEYS: Final = """\
 | `Ctrl+Up`, `Ctrl+Down` | scroll it a line |
 | `Ctrl+End` | goes to the newest message and follows what arrives |
 | `Up`, `Down` | bring back what you wrote before, and what you were writing |
+| `Alt+Up`, `Alt+Down` | go from message to message; `Enter` then shows what can be done with one |
+| `Alt+V` | selects text in the conversation, with Shift and the arrows |
+| `Alt+C` | copies the message you are at, or else the latest reply |
+| `Alt+L` | shows the links of that message with their real targets |
+| `F6` or `Alt+E` | lets you write on in your own editor |
+| `F7` or `Alt+H` | searches in everything that you have written before |
 | `Alt+R` or `F5` | sends your latest message again that failed or may not have arrived |
 | `Alt+D` or `F8` | gives that message up instead |
 | `F3` or `Ctrl+O` | shows the queue: what waits, failed or may not have arrived |
@@ -86,13 +92,15 @@ KEYS: Final = """\
 | `Alt+K` | keeps it for later instead |
 | `Alt+X` | hides the notice about what is kept on this machine |
 | `Ctrl+R` | reconnects now |
+| `F2` or `Alt+O` | shows the settings: colours, symbols, notifications |
 | `F1` | shows the help |
 | `F12` or `Ctrl+\\` | shows the debug info: ticket, connection, counters, latest events |
 | `Ctrl+P` | finds a command by its name |
 | `Ctrl+C` | copies the selection; without one, pressed twice, quits |
 | `Ctrl+Q` | quits |
 
-If a function key does nothing, your terminal has kept it for itself.
+If a function key does nothing, your terminal has kept it for itself. A `/` at the start of the \
+prompt lists the same commands by their names.
 """
 
 COMMANDS: Final = """\
