@@ -6,9 +6,7 @@ Tokens, keys and tickets travel through the library wrapped in :class:`Secret`, 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
+import os
 from typing import Final, NoReturn
 
 __all__ = ["MASK", "Secret"]
@@ -17,7 +15,7 @@ MASK: Final = "********"
 """What is shown in place of a secret, here and wherever a text may repeat one."""
 # Digests are keyed per process: two of them can be compared within one run, and none of them
 # helps to guess a weak secret later.
-_DIGEST_KEY: Final = secrets.token_bytes(16)
+_DIGEST_KEY: Final = os.urandom(16)
 
 
 class Secret:
@@ -38,6 +36,8 @@ class Secret:
 
     def digest(self) -> str:
         """Return eight hexadecimal characters that identify the value within this process."""
+        import hashlib  # noqa: PLC0415 - the first frame must not wait for OpenSSL
+
         data = self.__value.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, digest_size=4, key=_DIGEST_KEY).hexdigest()
 
@@ -50,6 +50,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        import hmac  # noqa: PLC0415 - the same
+
         mine = self.__value.encode("utf-8", "surrogatepass")
         theirs = other.reveal().encode("utf-8", "surrogatepass")
         return hmac.compare_digest(mine, theirs)

@@ -20,7 +20,7 @@ import pytest
 from tests.integration.test_server_runs import history
 from tests.serving import KEY, TOKEN, Peer, http_client, running_server
 from tui_chat.errors import ConfigurationError
-from tui_chat.protocol.http import KEY_HEADER, TOKEN_HEADER
+from tui_chat.protocol.addresses import KEY_HEADER, TOKEN_HEADER
 from tui_chat.server.chat_server import ChatServer
 from tui_chat.server.child import ChildOptions, ChildStarted
 from tui_chat.server.config import ServerConfig

@@ -356,7 +356,7 @@ def test_plain_output_keeps_the_columns(encoding: str, shown: str) -> None:
 
 
 def test_every_glyph_is_one_column_and_the_plain_ones_are_ascii() -> None:
-    for name in UNICODE.__slots__:
+    for name in UNICODE._fields:
         if name != "ascii":
             assert cell_len(getattr(UNICODE, name)) == 1
             assert getattr(ASCII, name).isascii()

@@ -246,7 +246,7 @@ async def test_reduced_motion_turns_animations_off_and_on_again() -> None:
 
 
 async def test_plain_mode_has_words_and_no_decoration() -> None:
-    stage = make_stage(preferences=preferring(plain=True), glyphs=replace(PLAIN, ascii=True))
+    stage = make_stage(preferences=preferring(plain=True), glyphs=PLAIN._replace(ascii=True))
     async with stage.app.run_test(size=(80, 40)) as pilot:
         await show(pilot, stage)
         stage.client.status(ConnectionStatus(state=ConnectionState.BACKOFF, retry_at=BOOT + 7))

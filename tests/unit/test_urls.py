@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_chat.errors import ConfigurationError
-from tui_chat.protocol.http import TICKETS_PATH
+from tui_chat.protocol.addresses import TICKETS_PATH
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.text import is_clean
 

@@ -5,9 +5,8 @@ It is told what happened to the ticket and asked what to show at a moment of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tui_chat.app.spans import clock_face, milliseconds, rough
 
@@ -39,8 +38,7 @@ class TicketPhase(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class TicketFace:
+class TicketFace(NamedTuple):
     """One moment of the bar.
 
     Attributes:

@@ -6,8 +6,7 @@ A glyph never stands alone: a word says the same, for people who cannot see shap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 __all__ = ["ASCII", "PLAIN", "UNICODE", "Glyphs", "glyphs_for", "locale_takes_unicode"]
 
@@ -15,8 +14,7 @@ _COERCED: Final = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
 """What Python may put into ``LC_CTYPE`` (PEP 538)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(NamedTuple):
     """One symbol each, every one of them one column wide.
 
     Attributes:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual.keys import Keys, _character_to_key
 
@@ -106,8 +105,7 @@ class Actions(Mapping[str, str]):
 # -- what the user wrote ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedKeys:
+class CheckedKeys(NamedTuple):
     """What the user's keys come to.
 
     Attributes:

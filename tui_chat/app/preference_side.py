@@ -80,7 +80,7 @@ class PreferenceSide(SafeApp, inherit_bindings=False):
             self.preferences = loaded.preferences
             self.settings_path = loaded.path
             checked = check_keys(loaded.preferences.keys)
-            loaded = replace(loaded, problems=(*loaded.problems, *checked.problems))
+            loaded = loaded._replace(problems=(*loaded.problems, *checked.problems))
             self.settings_problems, self._settings_notice = loaded.problems, loaded.notice
             use_keys(checked.keys)
             self.set_keymap(key_changes(checked.keys))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from tui_chat.text import one_line
 
@@ -97,8 +97,7 @@ class Preferences:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A field of :class:`Preferences` that has a few values to choose from.
 
     Attributes:
@@ -135,8 +134,7 @@ SETTINGS: Final[tuple[Setting, ...]] = tuple(
 """All but the keys, in the order of the screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
+class Understood(NamedTuple):
     """What could be read.
 
     Attributes:

@@ -11,9 +11,8 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tui_chat.app.preferences import Preferences, understand
 from tui_chat.errors import TuiChatError
@@ -39,8 +38,7 @@ class NotSaved(TuiChatError):
     """The file could not be written, or must not be; the text says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What the file held.
 
     Attributes:

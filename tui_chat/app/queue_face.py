@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tui_chat.app.glyphs import Glyphs
 from tui_chat.app.spans import rough
@@ -20,8 +19,7 @@ _UNSETTLED: Final = (DeliveryState.UNKNOWN, DeliveryState.FAILED)
 _PREVIEW: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where a message stands: a glyph, words, a colour."""
 
     glyph: str
@@ -29,8 +27,7 @@ class Standing:
     style: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueueFace:
+class QueueFace(NamedTuple):
     """One moment of the queue.
 
     Attributes:

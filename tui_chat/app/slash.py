@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, NamedTuple
 
 from tui_chat.app.commands import REGISTRY, Command
 
@@ -37,8 +36,7 @@ _BEGINNING: Final = re.compile(r"/([a-z-]*)")
 _WITH_ARGUMENT: Final = re.compile(r"/([a-z][a-z-]*)[ \t]+(.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """A command as it was typed.
 
     Attributes:
@@ -108,8 +106,7 @@ def _holds_in_order(name: str, typed: str) -> bool:
     return all(letter in letters for letter in typed)
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(NamedTuple):
     """A line of the list.
 
     Attributes:

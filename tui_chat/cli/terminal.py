@@ -94,13 +94,13 @@ def run_chat(
 
     loaded = load()
     if plain:
-        loaded = replace(loaded, preferences=replace(loaded.preferences, plain=True))
+        loaded = loaded._replace(preferences=replace(loaded.preferences, plain=True))
     # Textual writes to standard error.
     glyphs = glyphs_for(sys.__stderr__, os.environ, loaded.preferences.ascii)
     if glyphs.ascii:
         write_plain(sys.__stderr__)
     if loaded.preferences.plain:
-        glyphs = replace(PLAIN, ascii=glyphs.ascii)
+        glyphs = PLAIN._replace(ascii=glyphs.ascii)
     guard = ExitGuard(resources.force)
     code: list[int] = []
     app = ChatApp(

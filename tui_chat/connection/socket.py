@@ -29,7 +29,8 @@ from tui_chat.errors import (
     TuiChatError,
 )
 from tui_chat.network import Network, Proxy, network_error, proxy_refusal
-from tui_chat.protocol.http import REQUEST_ID_HEADER, read_error, read_retry_after
+from tui_chat.protocol.addresses import REQUEST_ID_HEADER
+from tui_chat.protocol.http import read_error, read_retry_after
 from tui_chat.protocol.timestamps import parse_http_date
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret

@@ -16,18 +16,9 @@ from tui_chat.protocol.timestamps import parse_http_date
 from tui_chat.text import one_line
 
 __all__ = [
-    "AGENT_CONFIGURATION_PATH",
-    "KEY_HEADER",
     "MAX_UPLOADS_PER_MESSAGE",
     "MAX_UPLOAD_BYTES",
-    "REQUEST_ID_HEADER",
-    "THREADS_PATH",
-    "TICKETS_PATH",
-    "TOKEN_HEADER",
     "UPLOAD_FOLDER",
-    "UPLOAD_PATH",
-    "VALIDATE_PATH",
-    "WEBSOCKET_PATH",
     "AgentConfiguration",
     "AgentConfigurationAnswer",
     "ClientInfo",
@@ -43,20 +34,6 @@ __all__ = [
     "read_error",
     "read_retry_after",
 ]
-
-TICKETS_PATH: Final = "/api/v1/tickets"
-THREADS_PATH: Final = "/api/v1/threads"
-VALIDATE_PATH: Final = "/api/v1/tickets/validate"
-UPLOAD_PATH: Final = "/api/v1/upload"
-AGENT_CONFIGURATION_PATH: Final = "/api/v1/agent-configuration"
-WEBSOCKET_PATH: Final = "/ws"
-
-TOKEN_HEADER: Final = "x-oddle-mp-auth-token"  # noqa: S105 - a header's name
-"""Carries the user's token."""
-KEY_HEADER: Final = "x-oddle-chat-server-key"
-"""Carries the key of the application that is calling."""
-REQUEST_ID_HEADER: Final = "x-request-id"
-"""One id per attempt, on the ticket request and the handshake, so that two logs can be matched."""
 
 UPLOAD_FOLDER: Final = "chat-uploads"
 """Where uploads go unless the caller says otherwise."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from tui_chat.errors import ConfigurationError
-from tui_chat.protocol.http import WEBSOCKET_PATH
+from tui_chat.protocol.addresses import WEBSOCKET_PATH
 from tui_chat.text import is_clean, one_line
 
 __all__ = ["ServerUrl"]

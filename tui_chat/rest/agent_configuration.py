@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from tui_chat.protocol.http import (
-    AGENT_CONFIGURATION_PATH,
-    AgentConfiguration,
-    AgentConfigurationAnswer,
-)
+from tui_chat.protocol.addresses import AGENT_CONFIGURATION_PATH
+from tui_chat.protocol.http import AgentConfiguration, AgentConfigurationAnswer
 from tui_chat.rest.refusals import refusal, unreadable
 from tui_chat.text import one_line
 from tui_chat.ticket.answers import Answer

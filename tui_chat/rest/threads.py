@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from tui_chat.protocol.http import THREADS_PATH
+from tui_chat.protocol.addresses import THREADS_PATH
 from tui_chat.rest.refusals import refusal
 from tui_chat.ticket.auth import AuthData
 from tui_chat.ticket.http_api import HttpApi

@@ -16,13 +16,8 @@ import msgspec
 
 from tui_chat.daemon_thread import call_in_daemon_thread
 from tui_chat.errors import ConfigurationError, TuiChatError
-from tui_chat.protocol.http import (
-    MAX_UPLOAD_BYTES,
-    MAX_UPLOADS_PER_MESSAGE,
-    UPLOAD_FOLDER,
-    UPLOAD_PATH,
-    Upload,
-)
+from tui_chat.protocol.addresses import UPLOAD_PATH
+from tui_chat.protocol.http import MAX_UPLOAD_BYTES, MAX_UPLOADS_PER_MESSAGE, UPLOAD_FOLDER, Upload
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.rest.refusals import refusal, unreadable
 from tui_chat.text import is_clean, one_line

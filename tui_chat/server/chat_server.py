@@ -12,7 +12,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from tui_chat.clock import Clock, SystemClock
-from tui_chat.protocol.http import UPLOAD_PATH, WEBSOCKET_PATH
+from tui_chat.protocol.addresses import UPLOAD_PATH, WEBSOCKET_PATH
 from tui_chat.server.agent import Agent
 from tui_chat.server.answers import ApiError, on_api_error, on_http_error, on_unexpected
 from tui_chat.server.clock import SkewedClock

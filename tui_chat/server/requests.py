@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar, get_args
 import msgspec
 from starlette.requests import Request
 
-from tui_chat.protocol.http import KEY_HEADER, TOKEN_HEADER, EntityType
+from tui_chat.protocol.addresses import KEY_HEADER, TOKEN_HEADER
+from tui_chat.protocol.http import EntityType
 from tui_chat.secret import Secret
 from tui_chat.server.answers import ApiError
 from tui_chat.server.state import ServerState

@@ -17,10 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from tui_chat.protocol.addresses import AGENT_CONFIGURATION_PATH, TICKETS_PATH, VALIDATE_PATH
 from tui_chat.protocol.http import (
-    AGENT_CONFIGURATION_PATH,
-    TICKETS_PATH,
-    VALIDATE_PATH,
     AgentConfiguration,
     AgentConfigurationAnswer,
     RevocationRequest,

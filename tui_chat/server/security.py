@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from tui_chat.clock import Clock
-from tui_chat.protocol.http import REQUEST_ID_HEADER
+from tui_chat.protocol.addresses import REQUEST_ID_HEADER
 from tui_chat.secret import Secret
 from tui_chat.server.answers import ApiError, error_answer
 from tui_chat.server.config import is_loopback

@@ -14,7 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from tui_chat.protocol.http import UPLOAD_FOLDER, UPLOAD_PATH
+from tui_chat.protocol.addresses import UPLOAD_PATH
+from tui_chat.protocol.http import UPLOAD_FOLDER
 from tui_chat.server.answers import ApiError, answer
 from tui_chat.server.multipart import FilePart, FormReader
 from tui_chat.server.requests import authenticate, invalid, request_id

@@ -8,14 +8,8 @@ from typing import Any
 from msgspec import UNSET
 
 from tui_chat.errors import TuiChatError
-from tui_chat.protocol.http import (
-    TICKETS_PATH,
-    VALIDATE_PATH,
-    ClientInfo,
-    RevocationRequest,
-    TicketRequest,
-    ValidationRequest,
-)
+from tui_chat.protocol.addresses import TICKETS_PATH, VALIDATE_PATH
+from tui_chat.protocol.http import ClientInfo, RevocationRequest, TicketRequest, ValidationRequest
 from tui_chat.protocol.timestamps import format_timestamp
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret

@@ -40,7 +40,7 @@ from tui_chat.network import (
     proxy_refusal,
     resolve_network,
 )
-from tui_chat.protocol.http import KEY_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER
+from tui_chat.protocol.addresses import KEY_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER
 from tui_chat.protocol.urls import ServerUrl
 from tui_chat.secret import Secret
 from tui_chat.text import one_line

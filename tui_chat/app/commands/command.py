@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = ["Command", "Scope"]
 
@@ -25,8 +25,7 @@ class Scope(StrEnum):
     SETTINGS = "The settings"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One thing the user can do, and the keys for it.
 
     Attributes:

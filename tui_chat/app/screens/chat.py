@@ -61,22 +61,18 @@ class ChatScreen(ChatMessages):
         self.ticket_failure = PlainText(id="ticket-failure", classes="-empty")
 
     def compose(self) -> ComposeResult:
-        """From top to bottom."""
+        """From top to bottom, what the first frame shows; :meth:`furnish` brings the rest."""
         yield self.status_bar
-        yield self.banner
-        yield self.storage_notice
         yield self._stand_in
-        yield self.queue_strip
-        yield self.announcement
-        yield self.notice
-        yield self.completion
         yield self.prompt
         yield self.ticket_bar
-        yield self.ticket_failure
         yield self.key_hints
 
     async def furnish(self) -> None:
-        """Put the transcript in its place. After the first frame, because its imports take long."""
+        """Put the transcript in its place, and what is empty at first.
+
+        After the first frame, because the transcript's imports take long.
+        """
         from tui_chat.app.transcript import Transcript  # noqa: PLC0415 - see above
 
         stylesheet = self.app.stylesheet
@@ -90,7 +86,15 @@ class ChatScreen(ChatMessages):
             pace=cast("SafeApp", self.app).pace,
         )
         with self.app.batch_update():
-            await self.mount(transcript, before=self._stand_in)
+            await self.mount(self.banner, self.storage_notice, transcript, before=self._stand_in)
+            await self.mount(
+                self.queue_strip,
+                self.announcement,
+                self.notice,
+                self.completion,
+                before=self.prompt,
+            )
+            await self.mount(self.ticket_failure, before=self.key_hints)
             await self._stand_in.remove()
         self._address()
         self._show_empty()
