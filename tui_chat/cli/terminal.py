@@ -87,6 +87,9 @@ def run_chat(
     # Python's own thresholds make collections a third of the time that streaming takes, with pauses
     # of a fifth of a second. Imports are collected for nothing, too.
     gc.set_threshold(5_000, 10, 1_000)
+    # Textual lets up to two periods pass between two pictures, and 60 a second are its default: a
+    # key's echo behind a frame of the reply would take 50 ms.
+    os.environ.setdefault("TEXTUAL_FPS", "120")
     from tui_chat.app.app import ChatApp  # noqa: PLC0415 - Textual, only when a screen is wanted
     from tui_chat.app.glyphs import PLAIN, glyphs_for  # noqa: PLC0415 - goes with it
     from tui_chat.app.plain_output import write_plain  # noqa: PLC0415 - seldom needed
