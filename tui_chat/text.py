@@ -22,10 +22,12 @@ ELLIPSIS: Final = "…"
 # - line and paragraph separators, interlinear annotation, tag characters, soft hyphen, the
 #   invisible operators, zero-width space and the byte order mark. ZWJ and ZWNJ (200D, 200C) stay:
 #   emoji and several scripts need them, and they have no effect on a terminal.
+# - the format controls of shorthand and of musical notation, which nothing shows
 # - lone surrogates, which no terminal encoding can carry
 _HIDDEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+    "\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
 _LINE_ENDS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
 _BLANKS: Final = re.compile(r"\s+")

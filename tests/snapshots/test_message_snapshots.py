@@ -134,8 +134,5 @@ def test_where_to_save(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -
         await _with_code(pilot, stage)
         await stage.chat.action_save_conversation()
         await wait_until(pilot, lambda: isinstance(stage.app.screen, SaveScreen))
-        screen = stage.app.screen
-        assert isinstance(screen, SaveScreen)
-        screen.name_input.cursor_blink = False
 
     assert snap_compare(stage.app, terminal_size=(80, 24), run_before=before)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from textual import _ansi_sequences, _xterm_parser
+from textual import _ansi_sequences, _wait, _xterm_parser
 from textual.app import App
 from textual.scroll_view import ScrollView
 from textual.widgets import TextArea
@@ -45,6 +45,7 @@ USES = [
         "ANSI_SEQUENCES_KEYS",
         "the table of key sequences gets ESC CR, so that Alt+Enter is a key of its own",
     ),
+    Use(_wait, "SLEEP_IDLE", "when the tests' pilot takes the program for idle"),
     Use(_xterm_parser, "XTermParser", "reads key sequences, between the texts that we cut out"),
     Use(_xterm_parser.XTermParser, "feed", "takes what was read", ("data",)),
     Use(_xterm_parser.XTermParser, "tick", "tells a lone Esc from the start of a sequence", ()),

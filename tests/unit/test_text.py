@@ -41,6 +41,8 @@ HOSTILE = st.text(
         ("zero\u200bwidth\ufeff", "zero<U+200B>width<U+FEFF>"),
         ("tag\U000e0041", "tag<U+E0041>"),
         ("lone\ud800", "lone<U+D800>"),
+        ("note\U0001d173", "note<U+1D173>"),
+        ("shorthand\U0001bca0", "shorthand<U+1BCA0>"),
     ],
 )
 def test_clean_makes_the_hidden_visible(text: str, expected: str | None) -> None:

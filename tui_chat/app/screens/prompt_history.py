@@ -9,10 +9,11 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui_chat.app.screens.overlay import Panel
+from tui_chat.app.widgets.field import Field
 from tui_chat.app.widgets.plain_text import PlainText
 from tui_chat.text import one_line
 
@@ -69,7 +70,7 @@ class PromptHistoryScreen(Panel):
         self._texts = prompt.recallable
         self._folded = [_foldable(text).lower() for text in self._texts]
         self._listed: list[str] = []
-        self.filter = Input(filter_text, placeholder="Search", id="filter", select_on_focus=False)
+        self.filter = Field(filter_text, placeholder="Search", id="filter")
         self.list = OptionList(id="messages", markup=False)
         self.list.can_focus = False  # the keys for it come through the filter
         self.empty = PlainText(id="nothing")
@@ -89,8 +90,8 @@ class PromptHistoryScreen(Panel):
         """Show what there is."""
         self._narrow()
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    @on(Field.Changed)
+    def _typed(self, event: Field.Changed) -> None:
         event.stop()
         self._narrow()
 
@@ -126,8 +127,8 @@ class PromptHistoryScreen(Panel):
             event.prevent_default()
             move()
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    @on(Field.Submitted)
+    def _entered(self, event: Field.Submitted) -> None:
         event.stop()
         self._take(self.list.highlighted)
 

@@ -9,9 +9,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input
 
 from tui_chat.app.screens.overlay import Panel
+from tui_chat.app.widgets.field import Field
 from tui_chat.app.widgets.plain_text import PlainText
 from tui_chat.errors import TuiChatError
 from tui_chat.text import one_line
@@ -44,8 +44,7 @@ class SaveScreen(Panel):
         self._panel_title = title
         self._save = save
         self._saving = False
-        self.name_input = Input(name, placeholder="Name of the file", id="filter")
-        self.name_input.select_on_focus = False
+        self.name_input = Field(name, placeholder="Name of the file", id="filter")
         self.where = PlainText(f"In {one_line(str(folder), 300)}", id="nothing")
         self.notice = PlainText(id="notice", classes="-empty")
         self.keys = PlainText(f"Enter saves, Esc leaves it. {hint}".rstrip(), id="keys")
@@ -60,13 +59,13 @@ class SaveScreen(Panel):
             yield self.notice
             yield self.keys
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    @on(Field.Changed)
+    def _typed(self, event: Field.Changed) -> None:
         event.stop()
         self.notice.show("")
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    @on(Field.Submitted)
+    def _entered(self, event: Field.Submitted) -> None:
         event.stop()
         if not self._saving:
             self._saving = True

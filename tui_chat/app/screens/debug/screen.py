@@ -12,7 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import ContentSwitcher, Input, Static
+from textual.events import Paste
+from textual.widgets import ContentSwitcher, Static
 
 from tui_chat.app.bindings import Scope, bindings_for, key_of
 from tui_chat.app.glyphs import UNICODE, Glyphs
@@ -24,6 +25,7 @@ from tui_chat.app.screens.debug.log_view import LogView
 from tui_chat.app.screens.debug.report import Report, save
 from tui_chat.app.screens.overlay import Panel
 from tui_chat.app.settings import ChatSettings
+from tui_chat.app.widgets.field import Field
 from tui_chat.app.widgets.sections import Section, Sections
 from tui_chat.clock import Clock
 from tui_chat.errors import TuiChatError
@@ -38,10 +40,13 @@ __all__ = ["DebugScreen"]
 REFRESH: Final = 0.5
 """Seconds between two looks at the client."""
 
+LONGEST_FILTER: Final = 200
+"""Characters."""
+
 TABS: Final = ("overview", "queue", "environment", "log")
 
 
-class _Filter(Input):
+class _Filter(Field):
     """Where the log is filtered; Esc and Enter lead back to the log."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -240,17 +245,26 @@ class DebugScreen(Panel):
     def action_filter(self) -> None:
         """Type what the log is filtered by."""
         self.action_tab("log")
-        box = self.query_one("#filter", Input)
+        box = self.query_one("#filter", Field)
         box.display = True
         self.set_focus(box)  # at once: the next key may be there already
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_paste(self, event: Paste) -> None:
+        """Filter by what is pasted over the log; so does a filter typed in one burst."""
+        if self.tab == "log":
+            event.stop()
+            box = self.query_one("#filter", Field)
+            box.value = one_line(event.text.removeprefix("/"), LONGEST_FILTER)
+            box.cursor_position = len(box.value)
+            self.action_filter()
+
+    def on_input_changed(self, event: Field.Changed) -> None:
         """Filter while somebody types."""
-        self.log_view.filter(event.value[:200])
+        self.log_view.filter(event.value[:LONGEST_FILTER])
 
     def action_end_filter(self, clear: bool) -> None:
         """Go back to the log, with the filter or without."""
-        box = self.query_one("#filter", Input)
+        box = self.query_one("#filter", Field)
         if clear:
             box.value = ""
         box.display = bool(box.value)
