@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,12 +10,14 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from tests.app_support import NOW, Stage, conversation, make_stage, said, started, wait_until
+from tests.finding_plays import open_find
 from tests.outbox_support import LOST, mine
 from tests.support.checkout import ROOT
 from tui_chat.app.screens.message_menu import MessageMenu
 from tui_chat.app.screens.save import SaveScreen
 from tui_chat.app.theme import DARK, LIGHT, THEMES
 from tui_chat.app.transcript import Transcript
+from tui_chat.app.transcript.finding import Found
 from tui_chat.conversation.model import (
     DeliveryState,
     Message,
@@ -136,3 +138,37 @@ def test_where_to_save(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -
         await wait_until(pilot, lambda: isinstance(stage.app.screen, SaveScreen))
 
     assert snap_compare(stage.app, terminal_size=(80, 24), run_before=before)
+
+
+@pytest.mark.parametrize("size", [(60, 24), (80, 24), (120, 24)], ids=str)
+@pytest.mark.parametrize("theme", ["tui-chat-dark", "tui-chat-light"])
+def test_words_found(snap_compare: Compare, size: tuple[int, int], theme: str) -> None:
+    stage = make_stage(theme=theme)
+    assert snap_compare(stage.app, terminal_size=size, run_before=_looking(stage, "reconnect"))
+
+
+def test_words_found_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    stage = make_stage()
+    assert snap_compare(stage.app, terminal_size=(80, 24), run_before=_looking(stage, "reconnect"))
+
+
+def test_words_not_found(snap_compare: Compare) -> None:
+    stage = make_stage()
+    assert snap_compare(stage.app, terminal_size=(80, 24), run_before=_looking(stage, "nowhere"))
+
+
+def _looking(stage: Stage, words: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    stage.app.animation_level = "none"
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await started(pilot, stage)
+        await open_find(pilot, stage, words)
+        bar = stage.chat.find_bar
+        assert bar is not None
+        await wait_until(pilot, lambda: bar.field.value == words)
+        known = [Found(2, 2, complete=True), Found(0, 0, complete=True)]
+        await wait_until(pilot, lambda: stage.transcript.found in known)
+        await pilot.pause(0.1)
+
+    return before

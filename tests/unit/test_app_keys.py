@@ -19,6 +19,7 @@ from tests.app_support import (
     wait_until,
 )
 from tests.debug_support import DEBUG_PLAYS
+from tests.finding_plays import FINDING_PLAYS
 from tests.outbox_support import name, waiting
 from tests.selection_plays import SELECTION_PLAYS
 from tests.settings_plays import SETTINGS_PLAYS
@@ -328,6 +329,7 @@ PLAYS: dict[str, Play] = {
     "help": _help,
     "debug": _debug,
     **DEBUG_PLAYS,
+    **FINDING_PLAYS,
     **SELECTION_PLAYS,
     **SETTINGS_PLAYS,
     **WALKING_PLAYS,

@@ -233,6 +233,7 @@ async def test_the_lines_fit_at_every_width(width: int) -> None:
         stage.client.status(READY)
         stage.client.ticket(TicketRenewed(view(), 0.045))
         await wait_until(pilot, lambda: "connected" in screen_text(stage))
+        await wait_until(pilot, lambda: "05:00" in screen_text(stage))
         stage.clock.now = 48
         await wait_until(pilot, lambda: "renews in 02:02" in screen_text(stage))
         assert "04:12" in screen_text(stage)

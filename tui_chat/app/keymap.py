@@ -44,7 +44,7 @@ _INDISTINCT: Final = {
 }
 """What most terminals send as another key; ASCII has one code for both."""
 
-_TYPED: Final = frozenset({Scope.PROMPT, Scope.CHAT, Scope.APP})
+_TYPED: Final = frozenset({Scope.PROMPT, Scope.CHAT, Scope.APP, Scope.FINDING})
 """Where a letter is a letter."""
 _CONVERSATION: Final = frozenset({Scope.PROMPT, Scope.CHAT, Scope.WALKING, Scope.SELECTING})
 _PANELS: Final = frozenset({Scope.QUEUE, Scope.SAID, Scope.DEBUG, Scope.LINKS, Scope.SETTINGS})
@@ -223,6 +223,8 @@ def _meet(one: Scope, other: Scope) -> bool:
     if one is other or Scope.APP in {one, other}:
         return True
     pair = {one, other}
+    if pair == {Scope.FINDING, Scope.CHAT}:
+        return True
     if pair <= _CONVERSATION:
         return pair not in ({Scope.PROMPT, Scope.WALKING}, {Scope.PROMPT, Scope.SELECTING})
     return Scope.OVERLAY in pair and bool(pair & _PANELS)

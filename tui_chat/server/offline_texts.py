@@ -78,6 +78,7 @@ KEYS: Final = """\
 | `Ctrl+Up`, `Ctrl+Down` | scroll it a line |
 | `Ctrl+End` | goes to the newest message and follows what arrives |
 | `Up`, `Down` | bring back what you wrote before, and what you were writing |
+| `Ctrl+F` | finds words in the conversation; `Enter` and `Down` go on |
 | `Alt+Up`, `Alt+Down` | go from message to message; `Enter` then shows what can be done with one |
 | `Alt+V` | selects text in the conversation, with Shift and the arrows |
 | `Alt+C` | copies the message you are at, or else the latest reply |

@@ -13,6 +13,7 @@ class Scope(StrEnum):
 
     PROMPT = "Writing"
     CHAT = "The conversation"
+    FINDING = "Finding words in the conversation"
     WALKING = "Message by message, when the conversation has the focus"
     SELECTING = "Selecting, when the conversation has the focus"
     APP = "Everywhere"

@@ -14,7 +14,7 @@ from tui_chat.app.causes import explain_outage
 from tui_chat.app.glyphs import Glyphs
 from tui_chat.app.paths import style_sheet
 from tui_chat.app.screens.chat_delivery import HINT
-from tui_chat.app.screens.chat_messages import ChatMessages
+from tui_chat.app.screens.chat_finding import ChatFinding
 from tui_chat.app.settings import ChatSettings
 from tui_chat.app.widgets.announcement import Announcement
 from tui_chat.app.widgets.plain_text import PlainText
@@ -39,7 +39,7 @@ HINT_OFFLINE = "Write a message; it goes out when connected"
 HINT_RUNNING = "Write the next message while this one is answered"
 
 
-class ChatScreen(ChatMessages):
+class ChatScreen(ChatFinding):
     """One conversation. Told by the application what the client's thread reports."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Scope.CHAT)]

@@ -12,6 +12,7 @@ __all__ = ["HelpScreen", "help_sections"]
 _ORDER = (
     Scope.PROMPT,
     Scope.CHAT,
+    Scope.FINDING,
     Scope.WALKING,
     Scope.SELECTING,
     Scope.APP,

@@ -130,7 +130,7 @@ class Column:
                 self._index.set(self._numbers[entry.id], entry.estimate(self.width))
         if stay is not None:
             number = self._numbers[stay.id]
-            self._reopen(number)
+            self.reopen(number)
             self._settle(self._index.before(number) - row, (number, 0))
             self.follow = self.follow and self.top >= self.end
         elif held is None:
@@ -285,7 +285,8 @@ class Column:
 
     # -- measuring --------------------------------------------------------------------------------
 
-    def _reopen(self, number: int) -> Entry:
+    def reopen(self, number: int) -> Entry:
+        """Have an entry in pieces; what is in view may move by that."""
         entry = self.entries[number]
         entry.open(self.width, self._now())
         self._touch(number)
@@ -294,7 +295,7 @@ class Column:
 
     def _hold(self, held: Anchor) -> None:
         """Put the place ``held`` at the top of the window."""
-        entry = self._reopen(held.entry)
+        entry = self.reopen(held.entry)
         piece = min(held.piece, len(entry.pieces or ()) - 1)
         entry.measure(piece)
         self._index.set(held.entry, entry.height)

@@ -29,6 +29,7 @@ __all__ = [
     "markdown_source",
     "message_text",
     "selected_text",
+    "snapshot",
     "whole",
 ]
 
@@ -81,7 +82,7 @@ def selected_text(entries: Sequence[Entry], start: Anchor, end: Anchor) -> Itera
 
 def lines_of(entry: Entry) -> Iterator[Line]:
     """Yield the logical lines of a message's text."""
-    shown = _snapshot(entry, unfolded=True)
+    shown = snapshot(entry, unfolded=True)
     for at, piece in enumerate(shown.pieces or ()):
         if piece.kind is PieceKind.FIXED:
             continue
@@ -96,7 +97,7 @@ def code_blocks(entry: Entry) -> list[CodeBlockText]:
     if entry.kind not in _MARKDOWN:
         return []
     blocks: list[CodeBlockText] = []
-    for piece in _snapshot(entry, unfolded=True).pieces or ():
+    for piece in snapshot(entry, unfolded=True).pieces or ():
         if piece.kind is PieceKind.CODE:
             text = _unbroken(piece)
             if piece.opens or not blocks:
@@ -143,7 +144,7 @@ class _Joiner:
         """Yield the text of each piece between ``start`` and ``end``."""
         for number, entry in entries:
             # The original may change in between.
-            entry = _snapshot(entry, unfolded=text_only)  # noqa: PLW2901 - see above
+            entry = snapshot(entry, unfolded=text_only)  # noqa: PLW2901 - see above
             skip = len(gutter(entry.kind, UNICODE)[0])
             for at, piece in enumerate(entry.pieces or ()):
                 if (number, at) < start[:2] or (number, at) > end[:2]:
@@ -195,7 +196,7 @@ class _Joiner:
             yield text
 
 
-def _snapshot(entry: Entry, *, unfolded: bool = False) -> Entry:
+def snapshot(entry: Entry, *, unfolded: bool = False) -> Entry:
     """Return an entry in pieces that stays as it is while the original goes on."""
     shown = copy(entry)
     if unfolded and shown.folded:

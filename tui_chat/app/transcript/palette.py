@@ -39,6 +39,8 @@ _NAMES: Final = (
     "link",
     "link-hover",
     "link-target",
+    "match",
+    "match-here",
     "muted",
     "quote",
     "quote-bar",

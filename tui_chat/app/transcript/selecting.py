@@ -16,7 +16,7 @@ from tui_chat.app.transcript.lines import LineKind
 from tui_chat.app.transcript.places import restyle, text_at
 from tui_chat.app.transcript.pointing import Pointing
 from tui_chat.app.transcript.rows import Row
-from tui_chat.app.transcript.steps import next_place, place_of, row_of
+from tui_chat.app.transcript.steps import bring_into_view, next_place, place_of, row_of
 
 __all__ = ["Selecting"]
 
@@ -268,7 +268,5 @@ class Selecting(Pointing):
         return Anchor(found.entry, found.piece, row.index, at)
 
     def _bring_into_view(self, point: Anchor) -> None:
-        column = self._column
-        column.show(point._replace(character=0))
-        column.scroll(max(column.top - self._view.height // 3, 0))
+        bring_into_view(self._column, point)
         self._place()

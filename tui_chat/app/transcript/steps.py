@@ -9,7 +9,7 @@ from tui_chat.app.transcript.places import places, word_at
 from tui_chat.app.transcript.rows import Row
 from tui_chat.app.transcript.wrap import graphemes
 
-__all__ = ["next_place", "place_of", "row_of"]
+__all__ = ["bring_into_view", "next_place", "place_of", "row_of"]
 
 
 def next_place(text: str, at: int, step: int, *, words: bool = False) -> int:
@@ -56,6 +56,17 @@ def row_of(column: Column, point: Anchor) -> int | None:
             if spot.row.line.table is not None:
                 break
     return found
+
+
+def bring_into_view(column: Column, point: Anchor) -> None:
+    """Move the window so that a place is in its upper part, if the end does not forbid that."""
+    # The rows of a table's line are not told apart by characters.
+    lines = column.reopen(point.entry).lines(point.piece)
+    table = point.line < len(lines) and lines[point.line].table is not None
+    column.show(point._replace(character=0) if table else point)
+    above = column.height // 3 - (row_of(column, point) or 0)
+    if above > 0:
+        column.scroll(max(column.top - above, 0))
 
 
 def _holds(row: Row, width: int, at: int) -> bool:

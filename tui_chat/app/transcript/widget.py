@@ -11,6 +11,7 @@ from textual.geometry import Region
 
 from tui_chat.app.transcript.column import Column
 from tui_chat.app.transcript.entry import Entry, EntryChange
+from tui_chat.app.transcript.finding import Finding
 from tui_chat.app.transcript.lines import safe
 from tui_chat.app.transcript.marks import ASCII, PLAIN, UNICODE
 from tui_chat.app.transcript.selecting import Selecting
@@ -39,7 +40,7 @@ class Pacing(Protocol):
         ...
 
 
-class Transcript(Selecting, Walking):
+class Transcript(Selecting, Finding, Walking):
     """A conversation, drawn line by line.
 
     It follows the end until somebody scrolls away from it; from then on nothing that arrives
@@ -147,6 +148,7 @@ class Transcript(Selecting, Walking):
         if self._column.height:
             self._column.to_end()
         self._place()
+        self.search_anew()
         self.refresh()
 
     def flush(self) -> None:
@@ -169,6 +171,8 @@ class Transcript(Selecting, Walking):
             self._unread.update(entry.id for entry in others if not self._is_above(entry))
         moved = self._column.top != top
         self._place()
+        for entry in dirty:
+            self.look_at(entry)
         if moved or any(self._column.shows(entry) for entry in dirty):
             self._repaint()
 
