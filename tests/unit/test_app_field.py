@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from textual.app import App, ComposeResult
-from textual.events import Paste
+from textual.events import Key, Paste
 
 from tests.app_support import make_stage, started, wait_until
 from tests.debug_support import open_debug
@@ -36,6 +36,17 @@ async def test_a_paste_is_one_clean_line_in_the_place_of_what_was_selected(
         app.post_message(Paste(text))
         await wait_until(pilot, lambda: field.value == taken, what=field.value)
         assert field.cursor_position == len(taken)
+
+
+async def test_no_character_overtakes_a_key_that_was_pressed_before_it() -> None:
+    app = _Form()
+    async with app.run_test() as pilot:
+        field = app.query_one(Field)
+        field.focus()
+        await pilot.press("end")
+        for key in ("a", "b", "backspace", "c", "left", "d", "home", "e", "delete", "f"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await wait_until(pilot, lambda: field.value == "efldadc", what=field.value)
 
 
 async def test_nothing_was_selected_when_it_begins() -> None:

@@ -26,7 +26,9 @@ from tests.settings_plays import SETTINGS_PLAYS
 from tests.walking_plays import WALKING_PLAYS
 from tui_chat.app import messages
 from tui_chat.app.bindings import REGISTRY, Command
+from tui_chat.app.conversation_side import NOT_KEPT
 from tui_chat.app.screens.chat import ChatScreen
+from tui_chat.app.screens.conversations import ConversationsScreen
 from tui_chat.app.screens.debug import DebugScreen
 from tui_chat.app.screens.help import HelpScreen
 from tui_chat.app.screens.prompt_history import PromptHistoryScreen
@@ -298,6 +300,11 @@ async def _said_edit(pilot: Pilot[Any], stage: Stage, key: str) -> None:
     await wait_until(pilot, lambda: stage.chat.prompt.text == "d")
 
 
+async def _new(pilot: Pilot[Any], stage: Stage, key: str) -> None:
+    await pilot.press(key)
+    await wait_until(pilot, lambda: stage.chat.notice.text == NOT_KEPT)
+
+
 PLAYS: dict[str, Play] = {
     "older": _older,
     "newer": _newer,
@@ -310,6 +317,8 @@ PLAYS: dict[str, Play] = {
     "history": _history,
     "queue": _opens(QueueScreen),
     "said": _opens(SaidScreen),
+    "conversations": _opens(ConversationsScreen),
+    "new": _new,
     "queue-edit": _queue_edit,
     "queue-send-now": _in_queue("send_now", name(1)),
     "queue-drop": _in_queue("drop", name(1)),

@@ -235,3 +235,16 @@ async def test_it_is_said_when_keeping_a_message_takes_long(
         stage.client.open_gate()
         await wait_until(pilot, lambda: stage.chat.prompt.text == "")
         assert stage.chat.notice.text == ""
+
+
+async def test_no_character_overtakes_a_key_that_was_pressed_before_it() -> None:
+    """They did, where several keys came at once: over a slow link, or after a busy moment."""
+    stage = make_stage()
+    async with stage.app.run_test() as pilot:
+        await started(pilot, stage)
+        typed = ("a", "b", "backspace", "c", "left", "d", "home", "e", "delete", "f")
+        for key in (*typed, "ctrl+j", "g", "up", "end", "h"):
+            stage.app.post_message(Key(key, key if len(key) == 1 else None))
+        prompt = stage.chat.prompt
+        await wait_until(pilot, lambda: "h" in prompt.text)
+        assert prompt.text == "efh\ngdc"

@@ -17,7 +17,7 @@ from tui_chat.app import messages
 from tui_chat.app.archive import StoredArchive
 from tui_chat.app.recall import LONGEST, Recall
 from tui_chat.app.screens.chat import ChatScreen
-from tui_chat.app.settings import ChatSettings
+from tui_chat.app.settings import ChatSettings, Wish
 from tui_chat.app.widgets import prompt as prompt_module
 from tui_chat.app.widgets.prompt import PASTE_LIMIT
 from tui_chat.app.workers import ClientWorker
@@ -314,7 +314,7 @@ async def test_messages_that_wait_in_other_conversations_are_told_of(
     await first.record.save_items([waits])
     await first.aclose()
     assert told == []
-    second = await StoredArchive.open(settings, told.append, fresh=True)
+    second = await StoredArchive.open(settings, told.append, wish=Wish(fresh=True))
     await second.aclose()
     [(sentence, code)] = told
     assert (sentence.startswith("1 message waits in another conversation"), code) == (

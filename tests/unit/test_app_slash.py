@@ -299,3 +299,11 @@ async def test_a_command_typed_behind_a_message_that_waits_runs_afterwards() -> 
         await wait_until(pilot, lambda: stage.client.reconnects == 1)
         assert stage.client.sent == ["a"]
         assert stage.chat.prompt.text == ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_whole_name_is_the_first_suggestion(name: str) -> None:
+    completer = Completer()
+    completer.see(f"/{name}")
+    assert completer.chosen is not None
+    assert completer.chosen.text == f"/{name}"

@@ -19,9 +19,10 @@ import pytest
 from tests.serving import KEY, TOKEN, running_server
 from tests.support.checkout import ROOT, run_python
 from tests.support.kept import SERVER, held, item, keep, kept
+from tui_chat.app.wording import age
 from tui_chat.cli import main
 from tui_chat.cli.exits import Exit
-from tui_chat.cli.listing import age, cut
+from tui_chat.cli.listing import cut
 from tui_chat.conversation.model import DeliveryState
 from tui_chat.delivery.item import SecretReference
 from tui_chat.server.runs import Runs

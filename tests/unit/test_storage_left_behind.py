@@ -11,7 +11,7 @@ import pytest
 
 from tests.storage_support import SCOPE, codes, item, message, open_store
 from tui_chat.app.archive import Notice, StoredArchive
-from tui_chat.app.settings import ChatSettings
+from tui_chat.app.settings import ChatSettings, Wish
 from tui_chat.conversation.model import MessageKind
 from tui_chat.secret import Secret
 from tui_chat.storage import Store, StoredConversation
@@ -125,7 +125,7 @@ SETTINGS = ChatSettings("https://chat.example.com", Secret("token"), Secret("key
 
 
 async def archive(said: list[Notice], wanted: str | None = None) -> StoredArchive:
-    return await StoredArchive.open(SETTINGS, said.append, wanted=wanted)
+    return await StoredArchive.open(SETTINGS, said.append, wish=Wish(wanted=wanted))
 
 
 async def test_a_certain_conversation_is_opened_by_the_beginning_of_its_id() -> None:
@@ -134,7 +134,7 @@ async def test_a_certain_conversation_is_opened_by_the_beginning_of_its_id() -> 
     assert isinstance(first.record, StoredConversation)
     first.record.record_messages([message(1, "first", kind=MessageKind.USER)])
     await first.aclose()
-    second = await StoredArchive.open(SETTINGS, said.append, fresh=True)
+    second = await StoredArchive.open(SETTINGS, said.append, wish=Wish(fresh=True))
     assert isinstance(second.record, StoredConversation)
     second.save_draft("half a thought")
     await second.aclose()
@@ -142,7 +142,7 @@ async def test_a_certain_conversation_is_opened_by_the_beginning_of_its_id() -> 
     assert isinstance(again.record, StoredConversation)
     assert again.record.id == first.record.id
     assert [code for _, code in said] == ["OTHERS"]
-    assert "--conversation" in said[0][0]
+    assert "Ctrl+L" in said[0][0]
 
     elsewhere = await archive(said, first.record.id[:8])
     assert said[1][1] == "NOT_OPENED"

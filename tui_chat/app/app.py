@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from tui_chat.app.bindings import REGISTRY, Command, Scope, bindings_for, key_of
 from tui_chat.app.client_port import ClientFactory, default_client
-from tui_chat.app.client_side import ClientSide
+from tui_chat.app.conversation_side import ConversationSide
 from tui_chat.app.glyphs import UNICODE, Glyphs
 from tui_chat.app.paths import style_sheet
 from tui_chat.app.preference_side import PreferenceSide
@@ -29,7 +29,7 @@ from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.app import messages
-    from tui_chat.app.archive import OpenArchive
+    from tui_chat.app.archive import ArchiveOpener
     from tui_chat.app.preferences_file import Loaded
     from tui_chat.app.screens.chat import ChatScreen
     from tui_chat.app.screens.welcome import WelcomeScreen
@@ -40,7 +40,7 @@ QUIT_WINDOW: Final = 3.0
 """Seconds within which a second Ctrl+C quits."""
 
 
-class ChatApp(ClientSide, PreferenceSide, inherit_bindings=False):
+class ChatApp(ConversationSide, PreferenceSide, inherit_bindings=False):
     """The terminal chat.
 
     Args:
@@ -77,7 +77,7 @@ class ChatApp(ClientSide, PreferenceSide, inherit_bindings=False):
         versions: str = "",
         zone: tzinfo | None = None,
         leaving: Callable[[], object] | None = None,
-        open_archive: Callable[[ChatSettings], OpenArchive] | None = None,
+        open_archive: ArchiveOpener | None = None,
     ) -> None:
         # Textual reads a screen's own style sheet when the screen is pushed; the first one is not.
         first = "welcome" if settings is None else "chat"
@@ -103,19 +103,25 @@ class ChatApp(ClientSide, PreferenceSide, inherit_bindings=False):
     def get_default_screen(self) -> Screen[Any]:
         """The chat, or the way to one."""
         settings = self._settings
-        return self._make_welcome() if settings is None else self._make_chat(settings)
+        return self._make_welcome() if settings is None else self.make_chat(settings)
 
     def _make_welcome(self) -> WelcomeScreen:
         from tui_chat.app.screens.welcome import WelcomeScreen  # noqa: PLC0415 - seldom needed
 
         return WelcomeScreen(self._glyphs)
 
-    def _make_chat(self, settings: ChatSettings) -> ChatScreen:
+    def make_chat(self, settings: ChatSettings) -> ChatScreen:
+        """Return a chat screen for a server."""
         from tui_chat.app.screens.chat import ChatScreen  # noqa: PLC0415 - not for the welcome
         from tui_chat.app.widgets.status_bar import host_of  # noqa: PLC0415 - goes with it
 
         self.name_in_title(host_of(settings.server_url))
         return ChatScreen(settings, self._clock, self._glyphs)
+
+    @property
+    def chat_settings(self) -> ChatSettings | None:
+        """The server that is talked to."""
+        return self._settings
 
     def on_mount(self) -> None:
         """Look whether there is room."""
@@ -182,7 +188,7 @@ class ChatApp(ClientSide, PreferenceSide, inherit_bindings=False):
         while len(self.screen_stack) > 1:  # help may be open by now
             await self.pop_screen()
         # On top of the welcome screen, which nobody comes back to.
-        await self.push_screen(self._make_chat(event.settings))
+        await self.push_screen(self.make_chat(event.settings))
         self._fit(self.size)
         self._settings = event.settings  # the next frame starts the client
         self.screen.refresh()
@@ -229,6 +235,18 @@ class ChatApp(ClientSide, PreferenceSide, inherit_bindings=False):
 
         if (chat := self.chat) is not None:
             self._toggle(SaidScreen, lambda: SaidScreen(chat))
+
+    def action_toggle_conversations(self, words: str = "") -> None:
+        """Open or close the list of conversations, or look for words in all of them."""
+        from tui_chat.app.screens.conversations import (  # noqa: PLC0415 - seldom needed
+            ConversationsScreen,
+        )
+
+        if self.chat is not None:
+            self._toggle(
+                ConversationsScreen,
+                lambda: ConversationsScreen(self, self._clock, self._glyphs, words),
+            )
 
     def _toggle(self, kind: type[Screen[None]], make: Callable[[], Screen[None]]) -> None:
         from tui_chat.app.screens.overlay import Panel  # noqa: PLC0415 - seldom needed

@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from tui_chat.app.bindings import key_of
+from tui_chat.app.settings import Wish
 from tui_chat.conversation.model import MessageKind
 from tui_chat.delivery.record import ConversationRecord, MemoryRecord
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.app.settings import ChatSettings
-    from tui_chat.storage import Scope, Store, StoredConversation
+    from tui_chat.storage import (
+        ConversationSummary,
+        Scope,
+        SearchHit,
+        Store,
+        StoredConversation,
+    )
 
-__all__ = ["Archive", "NoArchive", "Notice", "OpenArchive", "StoredArchive"]
+__all__ = [
+    "Archive",
+    "ArchiveOpener",
+    "NoArchive",
+    "Notice",
+    "OpenArchive",
+    "StoredArchive",
+]
 
 Notice = tuple[str, str]
 """A sentence for people, and a code."""
@@ -29,6 +44,8 @@ class Archive(Protocol):
     """What was typed before, the latest last."""
     lasting: bool
     """Whether anything of it outlives the program."""
+    conversation_id: str
+    """Which conversation it is; empty where there is only one."""
 
     def save_draft(self, text: str) -> None:
         """Keep what stands in the prompt, soon. Never blocks."""
@@ -36,12 +53,33 @@ class Archive(Protocol):
     async def add_prompt(self, text: str) -> None:
         """Remember what was sent, for recalling it."""
 
+    async def conversations(self) -> Sequence[ConversationSummary]:
+        """Return the conversations with this server, the latest first."""
+        ...
+
+    async def search(self, words: str) -> Sequence[SearchHit]:
+        """Return the messages in them that hold these words."""
+        ...
+
     async def aclose(self) -> None:
         """Keep what is still to be kept, and give the conversation up."""
 
 
 OpenArchive = Callable[[Callable[[Notice], object]], Awaitable[Archive]]
 """Opens the archive; what has to be said about it goes to the callback, then and later."""
+
+
+class ArchiveOpener(Protocol):
+    """Makes what opens the archive of a conversation with a server."""
+
+    def __call__(self, settings: ChatSettings, wish: Wish | None = None, /) -> OpenArchive:
+        """Return it.
+
+        Args:
+            settings: which server, and on whose behalf.
+            wish: which conversation; None for what the command line says.
+        """
+        ...
 
 
 class NoArchive:
@@ -52,6 +90,15 @@ class NoArchive:
         self.draft = ""
         self.prompts: Sequence[str] = ()
         self.lasting = False
+        self.conversation_id = ""
+
+    async def conversations(self) -> Sequence[ConversationSummary]:
+        """There are none."""
+        return ()
+
+    async def search(self, words: str) -> Sequence[SearchHit]:  # noqa: ARG002 - see the protocol
+        """There is nothing to search."""
+        return ()
 
     def save_draft(self, text: str) -> None:
         """Nothing to do."""
@@ -81,6 +128,7 @@ class StoredArchive:
         self.draft = _unsent_draft(conversation)
         self.prompts = prompts
         self.lasting = store.kind == "file"
+        self.conversation_id = conversation.id
 
     @classmethod
     async def open(
@@ -89,8 +137,7 @@ class StoredArchive:
         say: Callable[[Notice], object],
         *,
         ephemeral: bool = False,
-        fresh: bool = False,
-        wanted: str | None = None,
+        wish: Wish = Wish(),  # noqa: B008 - immutable
         retention_days: float | None = None,
     ) -> StoredArchive:
         """Open the store of this user and resume the latest conversation with the server.
@@ -99,8 +146,7 @@ class StoredArchive:
             settings: which server, and on whose behalf.
             say: told what has to be said about the store, now and later.
             ephemeral: keep everything in memory.
-            fresh: begin a new conversation.
-            wanted: the beginning of the id of the one to open; None for the latest.
+            wish: which conversation.
             retention_days: for how many days unused conversations are kept; None is for ever.
         """
         from tui_chat.protocol.urls import ServerUrl  # noqa: PLC0415 - in the client's thread
@@ -121,12 +167,20 @@ class StoredArchive:
                 settings.entity_type,
                 settings.user_id,
             )
-            conversation = await _claimed(store, scope, wanted, say, fresh=fresh)
+            conversation = await _claimed(store, scope, wish, say)
             await _tell_of_others(store, scope, conversation, say)
             return cls(store, conversation, await store.prompts())
         except BaseException:
             await store.aclose()
             raise
+
+    async def conversations(self) -> Sequence[ConversationSummary]:
+        """Return the conversations with this server, the latest first."""
+        return await self._store.conversations(self._conversation.scope)
+
+    async def search(self, words: str) -> Sequence[SearchHit]:
+        """Return the messages in them that hold these words."""
+        return await self._store.search(self._conversation.scope, words)
 
     def save_draft(self, text: str) -> None:
         """Keep what stands in the prompt, soon."""
@@ -147,16 +201,15 @@ class StoredArchive:
 async def _claimed(
     store: Store,
     scope: Scope,
-    wanted: str | None,
+    wish: Wish,
     say: Callable[[Notice], object],
-    *,
-    fresh: bool,
 ) -> StoredConversation:
     """Claim the conversation that is wanted; without it, begin a new one and say why."""
     from tui_chat.errors import StorageError  # noqa: PLC0415 - in the client's thread
 
+    wanted = wish.wanted
     if wanted is None:
-        return await store.resume(scope, fresh=fresh)
+        return await store.resume(scope, fresh=wish.fresh)
     found = [each for each in await store.conversations(scope) if each.id.startswith(wanted)]
     try:
         if len(found) != 1:
@@ -189,12 +242,12 @@ async def _tell_of_others(
         if summary.id != conversation.id and not summary.open_in
         for item in items
     )
+    way = f"{key_of('conversations')} shows which, and opens it"
     if waiting:
         what = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
-        say((f"{what} in another conversation; `tui-chat queue` lists and sends it.", "OTHERS"))
+        say((f"{what} in another conversation; {way}.", "OTHERS"))
     elif drafts:
         what = "is 1 draft" if drafts == 1 else f"are {drafts} drafts"
-        way = "`tui-chat history list` shows where, `tui-chat --conversation ID` opens it"
         say((f"There {what} in another conversation; {way}.", "OTHERS"))
 
 

@@ -14,16 +14,16 @@ from rich.console import RenderableType
 
 from tui_chat.app.client_port import ClientFactory
 from tui_chat.app.safe_app import SafeApp
-from tui_chat.app.settings import ChatSettings
+from tui_chat.app.settings import ChatSettings, Wish
 
 if TYPE_CHECKING:
     from tui_chat.app import messages
-    from tui_chat.app.archive import OpenArchive
+    from tui_chat.app.archive import ArchiveOpener
     from tui_chat.app.screens.chat import ChatScreen
     from tui_chat.app.screens.queue import QueueScreen
     from tui_chat.app.workers import ClientWorker
 
-__all__ = ["ClientSide"]
+__all__ = ["ClientSide", "ended"]
 
 LEAVE_WITHIN: Final = 3.0
 """Seconds the client's thread may take to end; its own limit is lower."""
@@ -48,7 +48,7 @@ class ClientSide(SafeApp):
         *,
         client_factory: ClientFactory,
         leaving: Callable[[], object] | None,
-        open_archive: Callable[[ChatSettings], OpenArchive] | None = None,
+        open_archive: ArchiveOpener | None = None,
     ) -> None:
         super().__init__(css_path=[*css_path])
         self._client_factory = client_factory
@@ -70,12 +70,12 @@ class ClientSide(SafeApp):
 
     @property
     def chat(self) -> ChatScreen | None:
-        """The chat screen, wherever on the stack it is; None on the welcome screen."""
+        """The latest chat screen, wherever on the stack it is; None on the welcome screen."""
         from tui_chat.app.screens.chat import ChatScreen  # noqa: PLC0415 - not for the welcome
 
-        return next((s for s in self.screen_stack if isinstance(s, ChatScreen)), None)
+        return next((s for s in reversed(self.screen_stack) if isinstance(s, ChatScreen)), None)
 
-    async def _start_client(self, settings: ChatSettings) -> None:
+    async def _start_client(self, settings: ChatSettings, wish: Wish | None = None) -> None:
         chat = self.chat
         if chat is None:
             return
@@ -87,7 +87,9 @@ class ClientSide(SafeApp):
             self.post_message,
             client_factory=self._client_factory,
             tools=_offered_tools,
-            open_archive=None if self._open_archive is None else self._open_archive(settings),
+            open_archive=(
+                None if self._open_archive is None else self._open_archive(settings, wish)
+            ),
         )
         chat.attach(worker)
         self._begun_chat = chat
@@ -120,12 +122,7 @@ class ClientSide(SafeApp):
         if worker is None:
             return
         self._keep_draft()  # once more: not every end begins with exit()
-        worker.stop()
-        clock = asyncio.get_running_loop()
-        give_up = clock.time() + LEAVE_WITHIN
-        # The thread has its own loop, so there is no asyncio event to wait for.
-        while not worker.done.is_set() and clock.time() < give_up:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await ended(worker)
 
     def _keep_draft(self) -> None:
         if self._begun_chat is not None:  # even when it has left the stack of screens
@@ -241,6 +238,16 @@ class ClientSide(SafeApp):
         """Have the client's thread keep what frames hold, masked, or forget it."""
         if self._worker is not None:
             self._worker.keep_frames(on=on)
+
+
+async def ended(worker: ClientWorker) -> None:
+    """End a client's thread, or leave it behind if it takes too long."""
+    worker.stop()
+    clock = asyncio.get_running_loop()
+    give_up = clock.time() + LEAVE_WITHIN
+    # The thread has its own loop, so there is no asyncio event to wait for.
+    while not worker.done.is_set() and clock.time() < give_up:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 def _offered_tools() -> Sequence[Any]:

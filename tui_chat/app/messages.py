@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tui_chat.app.settings import ChatSettings
     from tui_chat.connection.status import ConnectionStatus
     from tui_chat.conversation import model
     from tui_chat.debug_info import ClientDebugInfo
     from tui_chat.delivery.item import OutboxItem
+    from tui_chat.storage import ConversationSummary, SearchHit
     from tui_chat.ticket.events import TicketView
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "ConnectionChanged",
     "ConversationChanged",
     "ConversationReset",
+    "ConversationsListed",
     "DebugInfoArrived",
     "DemoFailed",
     "DemoStarted",
@@ -225,6 +229,25 @@ class DebugInfoArrived(ClientMessage):
     """A snapshot for the debug overlay; None while there is no client."""
 
     info: ClientDebugInfo | None
+
+
+@dataclass
+class ConversationsListed(ClientMessage):
+    """The conversations that are kept, and where in them some words are.
+
+    Attributes:
+        words: what was looked for; empty for nothing.
+        current: the id of the one that is open.
+        conversations: the latest first.
+        hits: the messages that hold the words.
+        problem: why there is nothing to show; empty if there is.
+    """
+
+    words: str
+    current: str
+    conversations: Sequence[ConversationSummary] = ()
+    hits: Sequence[SearchHit] = ()
+    problem: str = ""
 
 
 @dataclass

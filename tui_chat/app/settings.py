@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tui_chat.secret import Secret
 
-__all__ = ["ChatSettings"]
+__all__ = ["ChatSettings", "Wish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,15 @@ class ChatSettings:
     entity_type: str | None = None
     allow_plaintext: bool = False
     demo: bool = False
+
+
+class Wish(NamedTuple):
+    """Which conversation is wanted.
+
+    Attributes:
+        fresh: a new one.
+        wanted: the one whose id begins with this; None for the latest.
+    """
+
+    fresh: bool = False
+    wanted: str | None = None

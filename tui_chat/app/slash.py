@@ -90,8 +90,8 @@ def nearest(name: str) -> str:
 
 
 def _ranked(typed: str) -> list[str]:
-    """Return the names that fit: those that begin so, then those that hold the letters in order."""
-    begin = [name for name in COMMANDS if name.startswith(typed)]
+    """Return the names that fit: the very one, those that begin so, those with these letters."""
+    begin = sorted((n for n in COMMANDS if n.startswith(typed)), key=lambda name: name != typed)
     inside = [name for name in COMMANDS if typed in name and name not in begin]
     loose = [
         name

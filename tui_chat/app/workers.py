@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from tui_chat.app import messages
+from tui_chat.app.aftermath import cancel_leftovers, crash_sentence, mistake_sentence
 from tui_chat.app.archive import Archive, NoArchive, Notice, OpenArchive
 from tui_chat.app.bindings import key_of
 from tui_chat.app.client_port import ChatClient, ClientFactory, default_client
@@ -83,6 +84,7 @@ class ClientWorker:
         self._starting = threading.Lock()
         self._early: list[tuple[int, str]] = []
         self._sending: set[asyncio.Task[None]] = set()
+        self._listing: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
         self.done = threading.Event()
         self.unsent = 0
@@ -133,6 +135,19 @@ class ClientWorker:
     def save_draft(self, text: str) -> None:
         """Keep what stands in the prompt."""
         self._call(lambda: self._archive.save_draft(text))
+
+    def request_conversations(self, words: str = "") -> None:
+        """Ask which conversations there are, and where they hold some words.
+
+        ``ConversationsListed`` is the answer. A later request takes the place of an earlier one.
+        """
+
+        def begin() -> None:
+            if self._listing is not None:
+                self._listing.cancel()
+            self._listing = asyncio.create_task(self._list(words), name="conversations")
+
+        self._call(begin)
 
     def request_debug_info(self) -> None:
         """Ask for a snapshot; ``DebugInfoArrived`` is the answer."""
@@ -199,10 +214,10 @@ class ClientWorker:
         try:
             loop.run_until_complete(self._main())
         except Exception as error:  # noqa: BLE001 - whatever it was, the user has to be told
-            self._post(messages.ClientFailed(_crash_sentence(error)))
+            self._post(messages.ClientFailed(crash_sentence(error)))
         finally:
             self._loop = None
-            _cancel_leftovers(loop)
+            cancel_leftovers(loop)
             loop.close()
             self.done.set()
 
@@ -256,7 +271,7 @@ class ClientWorker:
             try:
                 self._archive = await self._open_archive(self._say)
             except Exception as error:  # noqa: BLE001 - whatever it was, chatting must be possible
-                sentence = _crash_sentence(error) if isinstance(error, TuiChatError) else ""
+                sentence = crash_sentence(error) if isinstance(error, TuiChatError) else ""
                 self._say((sentence or f"{_NOT_KEPT} ({type(error).__name__}).", "STORAGE"))
         self.lasting = self._archive.lasting
         self.ephemeral = self._open_archive is not None and not self.lasting
@@ -328,7 +343,7 @@ class ClientWorker:
         except TuiChatError as error:
             self._post(messages.SendRefused(number, one_line(str(error), 300)))
         except Exception as error:  # noqa: BLE001 - the text must not be lost over it
-            self._post(messages.SendRefused(number, _mistake_sentence("send the message", error)))
+            self._post(messages.SendRefused(number, mistake_sentence("send the message", error)))
         else:
             self._post(messages.SendAccepted(number))
             with suppress(TuiChatError):  # it is in the conversation in any case
@@ -342,13 +357,27 @@ class ClientWorker:
         except TuiChatError as error:
             self._post(messages.CommandFailed(one_line(str(error), 300)))
         except Exception as error:  # noqa: BLE001 - a key press must not end the thread
-            self._post(messages.CommandFailed(_mistake_sentence(what, error)))
+            self._post(messages.CommandFailed(mistake_sentence(what, error)))
+
+    async def _list(self, words: str) -> None:
+        archive = self._archive
+        answer = messages.ConversationsListed(words, archive.conversation_id)
+        try:
+            answer.conversations = tuple(await archive.conversations())
+            answer.hits = tuple(await archive.search(words)) if words else ()
+        except Exception as error:  # noqa: BLE001 - an overlay must not end the thread
+            answer.problem = (
+                one_line(str(error), 300)
+                if isinstance(error, TuiChatError)
+                else mistake_sentence("read what is kept", error)
+            )
+        self._post(answer)
 
     async def _debug_info(self) -> None:
         try:
             info = self._ready_client().get_debug_info()
         except Exception as error:  # noqa: BLE001 - an overlay must not end the thread
-            self._post(messages.CommandFailed(_mistake_sentence("read the debug info", error)))
+            self._post(messages.CommandFailed(mistake_sentence("read the debug info", error)))
             self._post(messages.DebugInfoArrived(None))
         else:
             self._post(messages.DebugInfoArrived(info))
@@ -369,28 +398,3 @@ async def _reconnect(client: ChatClient) -> None:
     if not client.reconnect_now() and client.get_connection_status().state == "paused":
         again = key_of("reconnect")
         raise TuiChatError(f"The server is to be left alone for now. {again} again tries anyway.")
-
-
-def _mistake_sentence(what: str, error: Exception) -> str:
-    return f"Could not {what}: a mistake in the program itself ({type(error).__name__})."
-
-
-def _crash_sentence(error: Exception) -> str:
-    if isinstance(error, TuiChatError):
-        return one_line(str(error), 300)
-    return (
-        f"The connection's thread stopped because of a mistake in the program itself "
-        f"({type(error).__name__}). Quit and start again."
-    )
-
-
-def _cancel_leftovers(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what still runs, and give it a moment to notice."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        with suppress(Exception):
-            loop.run_until_complete(asyncio.wait(tasks, timeout=0.5))
-    with suppress(Exception):
-        loop.run_until_complete(loop.shutdown_asyncgens())

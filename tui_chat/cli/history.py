@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from tui_chat.app.wording import age, open_in, plural
 from tui_chat.cli.exits import Exit, say
-from tui_chat.cli.listing import age, cut, open_in, plural, print_json, print_text, timestamp, width
+from tui_chat.cli.listing import cut, print_json, print_text, timestamp, width
 from tui_chat.cli.numbers import Number
 from tui_chat.cli.storage import (
     DAY,

@@ -1,4 +1,4 @@
-"""How commands print what is kept: ages, columns, JSON, and nothing that misleads a terminal."""
+"""How commands print what is kept: columns, JSON, and nothing that misleads a terminal."""
 
 from __future__ import annotations
 
@@ -12,19 +12,10 @@ from typing import Any, Final
 
 from tui_chat.text import clean, one_line
 
-__all__ = ["age", "cut", "open_in", "plural", "print_json", "print_text", "timestamp", "width"]
+__all__ = ["cut", "print_json", "print_text", "timestamp", "width"]
 
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _WIDE: Final = 1_000
 """Columns where nobody looks: a pipe or a file."""
-
-
-def age(seconds: float) -> str:
-    """Return a duration in its largest unit; a clock that was set back makes nothing negative."""
-    for size, unit in _UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "now"
 
 
 def timestamp(seconds: float) -> str:
@@ -33,16 +24,6 @@ def timestamp(seconds: float) -> str:
         return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
     except (OverflowError, OSError, ValueError):
         return ""
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Return a number with its noun: ``1 message``, ``2 messages``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def open_in(process: int | None) -> str:
-    """Return where a conversation is open, in words; 0 is a process that cannot be told."""
-    return f"open in process {process}" if process else "open in another tui-chat"
 
 
 def width() -> int:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from tui_chat.app.wording import plural
 from tui_chat.cli.credentials import ask_for_missing, take_credentials
 from tui_chat.cli.exits import Exit, say
 from tui_chat.cli.guard import ExitGuard
-from tui_chat.cli.listing import plural, print_json, print_text
+from tui_chat.cli.listing import print_json, print_text
 from tui_chat.cli.numbers import Number
 from tui_chat.cli.storage import confirmed, json_option, opened_store, yes_option
 from tui_chat.cli.waiting import (

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tui_chat.app.wording import plural
 from tui_chat.cli.exits import Exit, say
-from tui_chat.cli.listing import plural, print_text
+from tui_chat.cli.listing import print_text
 from tui_chat.cli.storage import opened_store
 from tui_chat.cli.waiting import Waiting, by_conversation, claimed, short_ids
 from tui_chat.connection.status import ConnectionState

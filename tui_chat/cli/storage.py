@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from tui_chat.app.settings import Wish
 from tui_chat.cli.exits import say
 from tui_chat.errors import StorageError
 
 if TYPE_CHECKING:
-    from tui_chat.app.archive import Archive, Notice, OpenArchive
+    from tui_chat.app.archive import Archive, ArchiveOpener, Notice, OpenArchive
     from tui_chat.app.settings import ChatSettings
     from tui_chat.storage import StorageNotice, Store
 
@@ -85,7 +86,7 @@ def retention_days() -> float | None:
 
 def archive_opener(
     *, ephemeral: bool, fresh: bool = False, conversation: str | None = None
-) -> Callable[[ChatSettings], OpenArchive]:
+) -> ArchiveOpener:
     """Return what opens the archive of a server's conversation, for the application.
 
     The demo is never kept: its server forgets everything at the end.
@@ -104,7 +105,9 @@ def archive_opener(
         )
     days = None if ephemeral else retention_days()
 
-    def opener(settings: ChatSettings) -> OpenArchive:
+    usual = Wish(fresh, conversation)
+
+    def opener(settings: ChatSettings, wish: Wish | None = None, /) -> OpenArchive:
         async def open_archive(tell: Callable[[Notice], object]) -> Archive:
             from tui_chat.app.archive import StoredArchive  # noqa: PLC0415 - in the client's thread
 
@@ -112,8 +115,7 @@ def archive_opener(
                 settings,
                 tell,
                 ephemeral=ephemeral or settings.demo,
-                fresh=fresh,
-                wanted=conversation,
+                wish=usual if wish is None else wish,
                 retention_days=days,
             )
 

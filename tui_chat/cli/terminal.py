@@ -19,7 +19,7 @@ from tui_chat.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from tui_chat.app.app import ChatApp
-    from tui_chat.app.archive import OpenArchive
+    from tui_chat.app.archive import ArchiveOpener
     from tui_chat.app.settings import ChatSettings
 
 __all__ = ["forbid_core_dumps", "require_terminal", "run_chat"]
@@ -71,7 +71,7 @@ def run_chat(
     plain: bool = False,
     start_demo: Callable[[], ChatSettings],
     resources: Resources,
-    open_archive: Callable[[ChatSettings], OpenArchive] | None = None,
+    open_archive: ArchiveOpener | None = None,
 ) -> int:
     """Run the application until the user leaves, and return the exit code.
 

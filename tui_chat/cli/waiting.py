@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from tui_chat.cli.listing import age, cut, open_in, plural, timestamp, width
+from tui_chat.app.wording import age, open_in, plural
+from tui_chat.cli.listing import cut, timestamp, width
 from tui_chat.conversation.model import DeliveryState
 from tui_chat.errors import ConversationBusy, NoSuchMessage
 from tui_chat.text import one_line

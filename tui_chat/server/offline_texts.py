@@ -78,6 +78,8 @@ KEYS: Final = """\
 | `Ctrl+Up`, `Ctrl+Down` | scroll it a line |
 | `Ctrl+End` | goes to the newest message and follows what arrives |
 | `Up`, `Down` | bring back what you wrote before, and what you were writing |
+| `Ctrl+L` | shows the conversations, and finds words in all of them |
+| `Ctrl+N` | begins a new conversation |
 | `Ctrl+F` | finds words in the conversation; `Enter` and `Down` go on |
 | `Alt+Up`, `Alt+Down` | go from message to message; `Enter` then shows what can be done with one |
 | `Alt+V` | selects text in the conversation, with Shift and the arrows |

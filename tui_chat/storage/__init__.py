@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         PurgeReport,
         Retention,
         Scope,
+        SearchHit,
         StorageNotice,
     )
 
@@ -32,6 +33,7 @@ __all__ = [
     "PurgeReport",
     "Retention",
     "Scope",
+    "SearchHit",
     "StorageNotice",
     "Store",
     "StoredConversation",

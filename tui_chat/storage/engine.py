@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from typing import Final
 
 from tui_chat.clock import Clock
 from tui_chat.delivery.item import OutboxItem
 from tui_chat.errors import ConversationBusy, StorageError
-from tui_chat.storage import catalogue, listing, prompts, purging
+from tui_chat.storage import catalogue, listing, prompts, purging, searching
 from tui_chat.storage.conversation import StoredConversation
 from tui_chat.storage.database import Database
 from tui_chat.storage.seen import DAY, MOST_BETWEEN_RUNS, SeenTime
@@ -20,6 +21,7 @@ from tui_chat.storage.values import (
     Retention,
     Say,
     Scope,
+    SearchHit,
 )
 
 __all__ = ["Engine"]
@@ -253,6 +255,16 @@ class Engine:
         instances = self.database.instances
         return self.database.read(
             lambda connection: listing.outbox(connection, scope, instances), archive=True
+        )
+
+    def search(self, scope: Scope, words: str, given_up: Callable[[], bool]) -> list[SearchHit]:
+        """Return the messages that hold some words.
+
+        Raises:
+            StorageError: if they cannot be read.
+        """
+        return self.database.read(
+            lambda connection: searching.search(connection, scope, words, given_up), archive=True
         )
 
     def purge(self, *, older_than: float | None, everything: bool, unsent: bool) -> PurgeReport:

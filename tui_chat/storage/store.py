@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
 from tui_chat.clock import Clock, SystemClock
+from tui_chat.daemon_thread import call_in_daemon_thread
 from tui_chat.delivery.item import OutboxItem
+from tui_chat.errors import StorageError
 from tui_chat.storage.conversation import StoredConversation
 from tui_chat.storage.database import Database, Kind
 from tui_chat.storage.engine import Engine
 from tui_chat.storage.failures import closed
 from tui_chat.storage.folder import data_folder
+from tui_chat.storage.searching import search_file
 from tui_chat.storage.surroundings import Surroundings
 from tui_chat.storage.thread import StorageThread
 from tui_chat.storage.values import (
@@ -24,6 +28,7 @@ from tui_chat.storage.values import (
     PurgeReport,
     Retention,
     Scope,
+    SearchHit,
     StorageNotice,
 )
 from tui_chat.text import clean
@@ -208,6 +213,29 @@ class Store:
             StorageError: if they cannot be read.
         """
         return await self._call(lambda: self._engine.outbox(scope))
+
+    async def search(self, scope: Scope, words: str) -> list[SearchHit]:
+        """Return the messages that hold some words as they stand, latest conversation first.
+
+        Case matters if the words have a capital. At most
+        :data:`~tui_chat.storage.searching.MOST_HITS`; cancelling ends the search.
+
+        Raises:
+            StorageError: if they cannot be read.
+        """
+        path, given_up = self.path, threading.Event()
+        try:
+            if path is None or self._engine.database.kind != "file":
+                return await self._call(lambda: self._engine.search(scope, words, given_up.is_set))
+            return await call_in_daemon_thread(
+                lambda: search_file(path, scope, words, given_up.is_set), name="search"
+            )
+        except sqlite3.Error as error:
+            raise StorageError(
+                "The conversations cannot be searched at the moment.", code="SEARCH"
+            ) from error
+        finally:
+            given_up.set()
 
     async def purge(
         self, *, older_than: float | None = None, everything: bool = False, unsent: bool = False

@@ -21,6 +21,7 @@ __all__ = [
     "Retention",
     "Say",
     "Scope",
+    "SearchHit",
     "StorageNotice",
 ]
 
@@ -142,6 +143,23 @@ class ConversationSummary:
     unsent: Mapping[DeliveryState, int] = field(default_factory=dict)
     open_in: int | None = None
     draft: bool = False
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """A message that holds what was looked for.
+
+    Attributes:
+        conversation_id: the conversation.
+        message_id: the message's id in it.
+        created: epoch seconds by this machine's wall clock.
+        excerpt: the words and some of what stands around them; cleaned, on one line.
+    """
+
+    conversation_id: str
+    message_id: int
+    created: float
+    excerpt: str
 
 
 @dataclass(frozen=True)

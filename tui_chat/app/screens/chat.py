@@ -98,7 +98,12 @@ class ChatScreen(ChatFinding):
             await self._stand_in.remove()
         self._address()
         self._show_empty()
-        self.set_interval(1.0, transcript.tick)  # the times of what is running
+        transcript.set_interval(1.0, transcript.tick)  # the times of what is running
+
+    async def put_away(self) -> None:
+        """Give everything back; another screen has taken the place of this one."""
+        self.transcript = None
+        await self.remove_children()
 
     # -- what the client's thread reports ---------------------------------------------------------
 

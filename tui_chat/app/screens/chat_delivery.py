@@ -39,7 +39,7 @@ class ChatDelivery(Screen[None]):
     """
 
     def __init__(self, glyphs: Glyphs, status_bar: StatusBar) -> None:
-        super().__init__(id="chat")
+        super().__init__()
         self._glyphs = glyphs
         self._numbers = count(1)
         self._waiting_for: int | None = None

@@ -5,20 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from textual import events, on
-from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
-from tui_chat.app.screens.overlay import Panel
-from tui_chat.app.widgets.field import Field
-from tui_chat.app.widgets.plain_text import PlainText
+from tui_chat.app.screens.filtered_list import FilteredList
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tui_chat.app.widgets.prompt import Prompt
 
@@ -54,7 +47,7 @@ def matches(text: str, words: list[str]) -> list[tuple[int, int]] | None:
     return sorted(places)
 
 
-class PromptHistoryScreen(Panel):
+class PromptHistoryScreen(FilteredList):
     """What is typed narrows the list; Enter puts the chosen text into the prompt.
 
     Args:
@@ -62,85 +55,36 @@ class PromptHistoryScreen(Panel):
         filter_text: what stands in the filter at first.
     """
 
-    AUTO_FOCUS = "#filter"
-
     def __init__(self, prompt: Prompt, filter_text: str = "") -> None:
-        super().__init__(screen_id="prompt-history")
+        super().__init__(
+            "What you wrote before",
+            filter_text,
+            placeholder="Search",
+            keys="Enter puts it into the prompt, Up and Down choose",
+            screen_id="prompt-history",
+        )
         self._prompt = prompt
         self._texts = prompt.recallable
         self._folded = [_foldable(text).lower() for text in self._texts]
         self._listed: list[str] = []
-        self.filter = Field(filter_text, placeholder="Search", id="filter")
-        self.list = OptionList(id="messages", markup=False)
-        self.list.can_focus = False  # the keys for it come through the filter
-        self.empty = PlainText(id="nothing")
-        self.keys = PlainText("Enter puts it into the prompt, Up and Down choose", id="keys")
 
-    def compose(self) -> ComposeResult:
-        """The panel and what is in it."""
-        with Vertical(id="panel") as panel:
-            panel.border_title = Content("What you wrote before")
-            panel.border_subtitle = Content("Esc closes")
-            yield self.filter
-            yield self.list
-            yield self.empty
-            yield self.keys
-
-    def on_mount(self) -> None:
-        """Show what there is."""
-        self._narrow()
-
-    @on(Field.Changed)
-    def _typed(self, event: Field.Changed) -> None:
-        event.stop()
-        self._narrow()
-
-    def _narrow(self) -> None:
-        words = self.filter.value.lower().split()
+    def narrow(self, text: str) -> None:
+        """Show the texts that hold all words."""
+        words = text.lower().split()
         found = list(islice(self._found(words), MOST))
-        self._listed = [text for text, _ in found]
-        self.list.clear_options()
-        self.list.add_options(Option(_excerpt(text, places, words)) for text, places in found)
-        self.list.highlighted = 0 if found else None
-        self.list.display = bool(found)
-        self.empty.display = not found
-        self.empty.show(
-            "Nothing that you wrote holds this." if self._texts else "You have written nothing yet."
-        )
+        self._listed = [each for each, _ in found]
+        none = "Nothing that you wrote holds this." if text else "You have written nothing yet."
+        self.show_list([_excerpt(each, places, words) for each, places in found], none)
 
     def _found(self, words: list[str]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         for text, folded in zip(self._texts, self._folded, strict=True):
             if (places := matches(folded, words)) is not None:
                 yield text, places
 
-    def on_key(self, event: events.Key) -> None:
-        """Move in the list while the filter has the focus."""
-        moves: dict[str, Callable[[], object]] = {
-            "up": self.list.action_cursor_up,
-            "down": self.list.action_cursor_down,
-            "pageup": self.list.action_page_up,
-            "pagedown": self.list.action_page_down,
-        }
-        move = moves.get(event.key)
-        if move is not None and self._listed:
-            event.stop()
-            event.prevent_default()
-            move()
-
-    @on(Field.Submitted)
-    def _entered(self, event: Field.Submitted) -> None:
-        event.stop()
-        self._take(self.list.highlighted)
-
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self._take(event.option_index)
-
-    def _take(self, at: int | None) -> None:
-        if at is not None and at < len(self._listed):
-            self.dismiss()
-            self._prompt.recall(self._listed[at])
+    def take(self, at: int) -> None:
+        """Put the chosen text into the prompt."""
+        self.dismiss()
+        self._prompt.recall(self._listed[at])
 
 
 def _foldable(text: str) -> str:

@@ -14,6 +14,7 @@ from textual.widgets import TextArea
 
 from tui_chat.app.commands import Scope
 from tui_chat.app.keymap import Actions
+from tui_chat.app.widgets.own_keys import do_own_key
 from tui_chat.text import clean, is_clean
 
 __all__ = ["PASTE_LIMIT", "Editor"]
@@ -74,7 +75,9 @@ class Editor(TextArea):
         widget's queue, so that a fast writer's Enter would send half a message.
         """
         action = "newline" if event.key in _ENTER_BY_CODE else self.ACTIONS.get(event.key)
-        if action is not None:
+        if action is None:
+            await do_own_key(self, event)
+        else:
             event.prevent_default()
             event.stop()
             await self.run_action(action)

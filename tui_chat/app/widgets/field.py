@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import Input
 
+from tui_chat.app.widgets.own_keys import do_own_key
 from tui_chat.text import one_line
 
 __all__ = ["Field"]
@@ -28,6 +29,10 @@ class Field(Input):
     ) -> None:
         super().__init__(value, placeholder=placeholder, id=id, select_on_focus=False)
         self.cursor_blink = False
+
+    async def on_key(self, event: Key) -> None:
+        """Let no character overtake a key that was pressed before it."""
+        await do_own_key(self, event)
 
     def on_paste(self, event: Paste) -> None:
         """Take a paste as one clean line."""
