@@ -121,6 +121,19 @@ async def test_a_new_one_keeps_the_one_before() -> None:
         assert kept.conversation not in (first, "")
 
 
+async def test_impatient_keys_make_one_new_conversation() -> None:
+    await keep(ALPHA)
+    kept = Kept()
+    async with kept.app.run_test() as pilot:
+        await kept.begun(pilot)
+        for _ in range(5):
+            kept.app.post_message(Key("ctrl+n", None))
+        await kept.begun(pilot, 2)
+        await pilot.press("ctrl+l", "escape")
+        assert len(kept.clients) == 2
+        assert kept.app.screen is kept.app.chat
+
+
 async def test_nothing_is_put_away_where_nothing_is_kept() -> None:
     kept = Kept(ephemeral=True)
     async with kept.app.run_test() as pilot:

@@ -29,6 +29,7 @@ class ConversationSide(ClientSide):
 
     _place: tuple[int, str] | None = None
     """The message to show when the conversation is there, and the words in it."""
+    _exchanging = False
 
     def make_chat(self, settings: ChatSettings) -> ChatScreen:
         """Return a chat screen for a server."""
@@ -68,34 +69,39 @@ class ConversationSide(ClientSide):
             self.chat.show_notice(NOT_KEPT)
 
     def open_conversation(self, wish: Wish, place: tuple[int, str] | None = None) -> None:
-        """Put this conversation away and open another one.
+        """Put this conversation away and open another one; nothing while that is being done.
 
         Args:
             wish: which one.
             place: the message to show in it, and the words in that.
         """
-        self.run_worker(self._exchange(wish, place), group="conversation", exclusive=True)
+        if not self._exchanging:
+            self._exchanging = True
+            self.run_worker(self._exchange(wish, place), group="conversation")
 
     async def _exchange(self, wish: Wish, place: tuple[int, str] | None) -> None:
         from tui_chat.app.screens.opening import OpeningScreen  # noqa: PLC0415 - seldom needed
 
-        chat, worker, settings = self.chat, self._worker, self.chat_settings
-        if chat is None or worker is None or settings is None:
-            return
-        while self.screen is not chat:
+        try:
+            chat, worker, settings = self.chat, self._worker, self.chat_settings
+            if chat is None or worker is None or settings is None:
+                return
+            while self.screen is not chat:
+                await self.pop_screen()
+            await self.push_screen(OpeningScreen())
+            chat.keep_draft()
+            await ended(worker)
+            await self._caught_up()
+            self._place = place
             await self.pop_screen()
-        await self.push_screen(OpeningScreen())
-        chat.keep_draft()
-        await ended(worker)
-        await self._caught_up()
-        self._place = place
-        await self.pop_screen()
-        if len(self.screen_stack) > 1:
-            await self.switch_screen(self.make_chat(settings))
-        else:  # the first screen of all can be covered, but not exchanged
-            await self.push_screen(self.make_chat(settings))
-            await chat.put_away()
-        await self._start_client(settings, wish)
+            if len(self.screen_stack) > 1:
+                await self.switch_screen(self.make_chat(settings))
+            else:  # the first screen of all can be covered, but not exchanged
+                await self.push_screen(self.make_chat(settings))
+                await chat.put_away()
+            await self._start_client(settings, wish)
+        finally:
+            self._exchanging = False
 
     async def _caught_up(self) -> None:
         """Wait until everything that the old client said has been dealt with."""
