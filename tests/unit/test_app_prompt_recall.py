@@ -321,3 +321,18 @@ async def test_messages_that_wait_in_other_conversations_are_told_of(
         True,
         "OTHERS",
     )
+
+
+async def test_a_text_that_is_no_command_is_not_in_prompt_and_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed between the sending of ``/word`` and the emptying of the prompt."""
+    monkeypatch.setenv("TUI_CHAT_DATA", str(tmp_path / "data"))
+    settings = ChatSettings("http://localhost:1", Secret("t"), Secret("k"))
+    first = await StoredArchive.open(settings, lambda _: None)
+    await first.record.save_items([OutboxItem(id="1" * 32, position=1, text="/word", created=1.0)])
+    first.save_draft("//word")
+    await first.aclose()
+    second = await StoredArchive.open(settings, lambda _: None)
+    assert second.draft == ""
+    await second.aclose()

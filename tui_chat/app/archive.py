@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tui_chat.app.bindings import key_of
 from tui_chat.app.settings import Wish
+from tui_chat.app.slash import sent
 from tui_chat.conversation.model import MessageKind
 from tui_chat.delivery.record import ConversationRecord, MemoryRecord
 from tui_chat.text import one_line
@@ -260,4 +261,4 @@ def _unsent_draft(conversation: StoredConversation) -> str:
     draft = conversation.draft
     typed = [item.text for item in conversation.items[-1:]]
     typed += [m.text for m in conversation.messages[-20:] if m.kind is MessageKind.USER][-1:]
-    return "" if draft in typed else draft
+    return "" if draft in typed or sent(draft) in typed else draft

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,6 +25,8 @@ VARIABLE: Final = "TUI_CHAT_CONFIG_DIR"
 """Names another folder for the file."""
 MOST: Final = 256 * 1024
 """Bytes read at most; with all keys changed it is a hundredth of that."""
+TRIES: Final = 3
+"""Times that a file which somebody else is changing is read anew before a change is given up."""
 
 _READ: Final = (
     os.O_RDONLY
@@ -111,26 +113,41 @@ def save(path: Path, changes: Mapping[str, str | bool]) -> None:
     Raises:
         NotSaved: if it cannot be written, is not the user's own, or holds what is no TOML.
     """
+    for _ in range(TRIES):
+        text = _read(path)
+        new = _changed(text, changes, path)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _replace(path.resolve(), new.encode(), lambda: _read(path) == text):  # noqa: B023 - at once
+                return
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
+            raise NotSaved(
+                f"{_shown(path)} could not be written ({_why(error)}). The change holds until you "
+                "quit."
+            ) from error
+    raise NotSaved(
+        f"{_shown(path)} is being changed by another program. The change holds until you quit."
+    )
+
+
+def _changed(text: str, changes: Mapping[str, str | bool], path: Path) -> str:
+    """Return what the file shall hold.
+
+    Raises:
+        NotSaved: if it holds what is no TOML.
+    """
     import tomlkit  # noqa: PLC0415 - keeps the user's comments; only for writing
     import tomlkit.exceptions  # noqa: PLC0415 - see above
 
-    text = _read(path)
     try:
         document = tomlkit.parse(text)
         for name, value in changes.items():
             document[name] = value
-        new = tomlkit.dumps(document)
+        return tomlkit.dumps(document)
     except (tomlkit.exceptions.TOMLKitError, RecursionError, ValueError) as error:
         raise NotSaved(
             f"{_shown(path)} is no valid TOML, so it was not written over. Correct it or move it "
             "away."
-        ) from error
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path.resolve(), new.encode())
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
-        raise NotSaved(
-            f"{_shown(path)} could not be written ({_why(error)}). The change holds until you quit."
         ) from error
 
 
@@ -168,7 +185,8 @@ def _read(path: Path) -> str:
         raise NotSaved(f"{shown} is not UTF-8 text.") from error
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, unchanged: Callable[[], bool]) -> bool:
+    """Put a new file in the place of the old one, unless that has changed meanwhile."""
     from tui_chat.storage.folder import create_private  # noqa: PLC0415 - only for writing
 
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -180,11 +198,15 @@ def _replace(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
+        if not unchanged():
+            beside.unlink()
+            return False
         os.replace(beside, path)  # noqa: PTH105 - the same on every platform, as documented
     except BaseException:
         with suppress(OSError):
             beside.unlink()
         raise
+    return True
 
 
 def _foreign(found: os.stat_result) -> bool:

@@ -14,6 +14,7 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from tui_chat.app.focus_reports import FocusReports
 from tui_chat.app.pace import Pace
 from tui_chat.app.terminal_input import GAP, TerminalInput
 
@@ -80,7 +81,7 @@ class TerminalDriver(LinuxDriver):
         """Read the terminal until :attr:`exit_event` is set. Runs in a thread."""
         # Not strict: a byte that is no UTF-8 would end the application.
         decode = getincrementaldecoder("utf-8")("replace").decode
-        reader = TerminalInput(XTermParser())
+        reader, focus = TerminalInput(XTermParser()), FocusReports()
         # Not the default selector: kqueue does not know terminals.
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -93,9 +94,11 @@ class TerminalDriver(LinuxDriver):
                     text = decode(data)
                     if early:
                         text, early = text.replace("\n", "\r"), False
-                    for event in reader.feed(text, time.monotonic()):
+                    now = time.monotonic()
+                    for event in focus.sift(reader.feed(text, now), now):
                         self.process_message(event)
-                for event in reader.tick(time.monotonic()):
+                now = time.monotonic()
+                for event in focus.sift(reader.tick(now), now):
                     self.process_message(event)
 
     def _translated_returns(self) -> bool:

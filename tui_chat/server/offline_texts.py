@@ -97,7 +97,7 @@ KEYS: Final = """\
 | `Ctrl+R` | reconnects now |
 | `F2` or `Alt+O` | shows the settings: colours, symbols, notifications |
 | `F1` | shows the help |
-| `F12` or `Ctrl+\\` | shows the debug info: ticket, connection, counters, latest events |
+| `F12` or `Ctrl+\\` | shows the debug info: ticket, connection, queue, machine, live log |
 | `Ctrl+P` | finds a command by its name |
 | `Ctrl+C` | copies the selection; without one, pressed twice, quits |
 | `Ctrl+Q` | quits |

@@ -83,7 +83,7 @@ EVERYWHERE: Final[tuple[Command, ...]] = (
         ("f12", "ctrl+backslash"),
         "toggle_debug",
         "debug info",
-        "Show or hide the debug info: connection, ticket, counters, latest events",
+        "Show or hide the debug info: connection, ticket, queue, machine, and a live log",
         Scope.APP,
         footer=5,
         priority=True,
