@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections import deque
 
 import pytest
 from textual import events
+from textual.drivers._writer_thread import WriterThread
 
 from tests.app_support import FakeClient, make_stage, started, wait_until
 from tui_chat.app import pace as module
@@ -149,6 +151,7 @@ def test_the_driver_asks_and_keeps_the_answers(monkeypatch: pytest.MonkeyPatch) 
     )
     monkeypatch.setattr("textual.driver.Driver.process_message", lambda _, m: passed.append(m))
     driver._asks = True
+    driver._writer_thread = None
     driver.pace = Pace()
     driver.write("x" * PICTURE)
     driver.write("small")
@@ -160,6 +163,17 @@ def test_the_driver_asks_and_keeps_the_answers(monkeypatch: pytest.MonkeyPatch) 
     other = events.CursorPosition(3, 4)
     driver.process_message(other)
     assert passed == [other], "nobody had asked: somebody else did"
+
+
+def test_nothing_is_written_when_nobody_passes_it_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that does has ended with the terminal; its queue takes 30 and then blocks."""
+    driver = object.__new__(TerminalDriver)
+    driver.pace = Pace()
+    driver._writer_thread = WriterThread(io.StringIO())  # one that does not run
+    for _ in range(3):
+        driver.write("picture")
+    driver.close()
+    assert driver._writer_thread._queue.empty()
 
 
 class Slow:

@@ -51,9 +51,22 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Write to the terminal, and ask it to say when a large picture has been drawn."""
+        if self._writer_gone:
+            return
         if self._asks:
             data += self.pace.question(len(data))
         super().write(data)
+
+    def close(self) -> None:
+        """Give everything back that is left."""
+        if not self._writer_gone:
+            super().close()
+
+    @property
+    def _writer_gone(self) -> bool:
+        """Whether what is written piles up, as its thread has ended with the terminal."""
+        writer = self._writer_thread
+        return writer is not None and not writer.is_alive()
 
     farewell: str = ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.app import SuspendNotSupported
@@ -18,6 +18,9 @@ from tui_chat.app.widgets.prompt import Prompt
 from tui_chat.app.widgets.status_bar import StatusBar
 from tui_chat.errors import TuiChatError
 from tui_chat.text import clean, is_clean
+
+if TYPE_CHECKING:
+    from tui_chat.app.external_editor import EditedFile
 
 __all__ = ["ChatCommands"]
 
@@ -81,13 +84,12 @@ class ChatCommands(ChatDelivery):
         if self.prompt.pending:
             self.notice.show("The message is just being taken. Press the key again.")
             return
-        self.prompt.report_draft()
+        self.keep_draft()  # at once: from here on this thread deals with no message
         try:
             command = chosen_editor() or usual_editor()
             file = EditedFile(self.prompt.whole)
             try:
-                with self.app.suspend():
-                    file.edit(command)
+                self._lend_terminal(file, command)
                 self._take_edited(file.text())
             finally:
                 file.remove()
@@ -95,6 +97,16 @@ class ChatCommands(ChatDelivery):
             self.notice.show("An editor cannot be started here: this terminal cannot be lent.")
         except TuiChatError as error:
             self.notice.show(str(error))
+
+    def _lend_terminal(self, file: EditedFile, command: list[str]) -> None:
+        failure: TuiChatError | None = None
+        with self.app.suspend():
+            try:
+                file.edit(command)
+            except TuiChatError as error:  # if it left the block, the terminal would stay lent
+                failure = error
+        if failure is not None:
+            raise failure
 
     def _take_edited(self, text: str) -> None:
         if len(text) > LONGEST_EDITED:
