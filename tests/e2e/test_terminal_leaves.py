@@ -112,7 +112,7 @@ def test_while_an_editor_has_it(server: ServerThread, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     script = tmp_path / "editor.sh"
     script.write_text(f"trap '' HUP\necho $$ > '{pid_file}'\necho opened\nexec sleep 30\n")
-    with chatting(server, VISUAL=f"sh {script}") as terminal:
+    with chatting(server, VISUAL=f"sh {script}", TMPDIR=str(tmp_path)) as terminal:
         terminal.shows("● connected")
         terminal.type(DRAFT)
         terminal.shows(DRAFT)

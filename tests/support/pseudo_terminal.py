@@ -12,7 +12,6 @@ import pty
 import re
 import resource
 import select
-import signal
 import struct
 import subprocess
 import sys
@@ -157,11 +156,6 @@ class PseudoTerminal:
         """
         self.until(lambda: all(self.has(word, since) for word in words), timeout)
 
-    def quiet(self, seconds: float = 0.2) -> None:
-        """Read until nothing has come for so long; not meant for what moves by itself."""
-        while self.read(seconds):
-            pass
-
     @property
     def unread(self) -> int:
         """Bytes that were written to it and not read, as far as the system tells (4 KiB)."""
@@ -203,15 +197,6 @@ class PseudoTerminal:
         """Bytes of it that are in memory."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it was stopped, as by SIGSTOP."""
-        return self._stat().rpartition(")")[2].split()[0] == "T"
-
-    def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self.process.send_signal(number)
 
     def _stat(self) -> str:
         return Path(f"/proc/{self.process.pid}/stat").read_text("utf-8")
